@@ -1,0 +1,23 @@
+import { defineConfig } from 'vitest/config';
+
+/** Three layers: pure functions and view models; an in-process SSH server for faults; real lab hosts for the truth. */
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: ['test/e2e/**', 'test/ssh/server/**'] },
+      },
+      { test: { name: 'ssh', include: ['test/ssh/server/**/*.test.ts'], testTimeout: 30_000 } },
+      {
+        test: {
+          name: 'lab',
+          include: ['test/e2e/**/*.test.ts'],
+          globalSetup: ['test/e2e/lab.setup.ts'],
+          testTimeout: 300_000,
+          hookTimeout: 600_000,
+          fileParallelism: false,
+        },
+      },
+    ],
+  },
+});
