@@ -1,0 +1,195 @@
+import type { Finding } from '../events/types.js';
+import type { HostFacts } from '../facts/types.js';
+import { allowedMtu, linkOf, type Member, meshMtu, type NetworkInput } from './desired.js';
+import { dockerSource, openvSwitchSource } from './origin.js';
+import { TUNNEL_KINDS } from './tunnels.js';
+
+type HostFinding = Finding & { readonly host: string };
+
+function refuse(member: Member, code: string, sentence: string, fix: string): HostFinding {
+  return { host: member.host.name, code, severity: 'refuse', sentence, fix };
+}
+
+function warn(member: Member, code: string, sentence: string, fix?: string): HostFinding {
+  return { host: member.host.name, code, severity: 'warn', sentence, ...(fix !== undefined && { fix }) };
+}
+
+function underlay(member: Member, facts: HostFacts): readonly HostFinding[] {
+  if (!facts.addresses.known) {
+    return [
+      refuse(
+        member,
+        'addresses-unknown',
+        `its addresses could not be read: ${facts.addresses.why}`,
+        'see to it that `ip addr` works there as root',
+      ),
+    ];
+  }
+  if (facts.addresses.value.some((entry) => entry.address === member.underlay)) return [];
+  const has = facts.addresses.value.filter(
+    (entry) => entry.family === 4 && entry.scope === 'global' && !/^(docker|br-|veth)/.test(entry.link),
+  );
+  return [
+    refuse(
+      member,
+      'underlay-not-on-host',
+      `the underlay address ${member.underlay} is not on the host (it has ${has.map((entry) => entry.address).join(', ') || 'no other'}); a tunnel must end at an address of the host itself, so a host behind NAT cannot take part`,
+      `set mesh_underlay_address of ${member.host.name} to the address by which its peers see it`,
+    ),
+  ];
+}
+
+function datapath(member: Member, facts: HostFacts): readonly HostFinding[] {
+  const { mesh } = member.host;
+  const kind = TUNNEL_KINDS[mesh.tunnelType];
+  if (mesh.datapath === 'netdev') {
+    const link = linkOf(facts, member.underlay);
+    const running = facts.openvswitch.known && facts.openvswitch.value.running;
+    const bridges = facts.openvswitch.known ? facts.openvswitch.value.bridges : [];
+    const inBridge = bridges.some((bridge) => bridge.datapath === 'netdev' && bridge.name === link?.name);
+    if (!running || !link || inBridge) return [];
+    return [
+      warn(
+        member,
+        'netdev-underlay',
+        `the underlay address is on ${link.name}, which is not a bridge of the userspace datapath; tunnels of that datapath leave only by such a bridge`,
+        'put the underlay NIC into a bridge with datapath_type=netdev and its address on that bridge, or set mesh_datapath: system',
+      ),
+    ];
+  }
+  if (!facts.system.known) return [];
+  const missing = kind.modules.filter((module) => !facts.system.known || !facts.system.value.modules.includes(module));
+  if (missing.length === 0) return [];
+  return [
+    refuse(
+      member,
+      'kernel-without-tunnels',
+      `its kernel ${facts.system.value.kernel} has no ${missing.join(' and no ')}, which ${mesh.tunnelType} tunnels in the kernel's datapath need`,
+      'boot a kernel that has them, or set mesh_datapath: netdev for this host',
+    ),
+  ];
+}
+
+function mtu(member: Member, wanted: number): readonly HostFinding[] {
+  const allowed = allowedMtu(member);
+  if (allowed === undefined || allowed >= wanted) return [];
+  return [
+    refuse(
+      member,
+      'underlay-too-small',
+      `its underlay lets through packets of ${allowed} bytes inside a tunnel, but the mesh uses an MTU of ${wanted}`,
+      `raise the MTU of its underlay link, or set mesh_mtu: ${allowed} for all hosts (every dockerd is then restarted)`,
+    ),
+  ];
+}
+
+function routes(member: Member, facts: HostFacts): readonly HostFinding[] {
+  if (!facts.routes.known) return [];
+  const [network = ''] = member.host.mesh.cidr.split('/');
+  const stem = network.split('.').slice(0, 2).join('.');
+  const thieves = facts.routes.value.filter(
+    (route) => route.to.startsWith(`${stem}.`) && route.link !== member.host.mesh.dockerBridge && route.link !== null,
+  );
+  return thieves.map((route) =>
+    warn(
+      member,
+      'route-in-cidr',
+      `its route to ${route.to} by ${route.link} takes packets that belong to the mesh (${member.host.mesh.cidr})`,
+      `remove that route, or choose another mesh_cidr`,
+    ),
+  );
+}
+
+function system(member: Member, facts: HostFacts): readonly HostFinding[] {
+  if (!facts.system.known) {
+    return [
+      refuse(
+        member,
+        'system-unknown',
+        `what it runs could not be read: ${facts.system.why}`,
+        'see to it that the login shell is a working POSIX shell',
+      ),
+    ];
+  }
+  if (facts.system.value.init === 'systemd') return [];
+  return [
+    refuse(
+      member,
+      'no-systemd',
+      'it does not run systemd, by which the mesh comes back after a reboot',
+      'use a host with systemd',
+    ),
+  ];
+}
+
+function origins(member: Member, facts: HostFacts): readonly HostFinding[] {
+  const found: HostFinding[] = [];
+  if (!facts.openvswitch.known) {
+    found.push(
+      refuse(
+        member,
+        'openvswitch-unknown',
+        `its Open vSwitch could not be looked at: ${facts.openvswitch.why}`,
+        'see to it that `ovs-vsctl show` answers there',
+      ),
+    );
+  }
+  if (!facts.docker.known) {
+    found.push(
+      refuse(
+        member,
+        'docker-unknown',
+        `its Docker could not be looked at: ${facts.docker.why}`,
+        'see to it that `docker info` answers there',
+      ),
+    );
+  }
+  for (const { refusal } of [openvSwitchSource(member.host.mesh, facts), dockerSource(facts)]) {
+    if (refusal) found.push(refuse(member, 'no-source', refusal.sentence, refusal.fix));
+  }
+  return found;
+}
+
+function twins(members: readonly Member[]): readonly HostFinding[] {
+  const byId = new Map<string, Member[]>();
+  for (const member of members) {
+    const id = member.facts?.system.known ? member.facts.system.value.machineId : '';
+    if (id) byId.set(id, [...(byId.get(id) ?? []), member]);
+  }
+  return [...byId.values()]
+    .filter((same) => same.length > 1)
+    .flatMap((same) =>
+      same.map((member) =>
+        warn(
+          member,
+          'same-machine-id',
+          `it has the same machine-id as ${same
+            .filter((other) => other !== member)
+            .map((other) => other.host.name)
+            .join(', ')}: one is a clone of the other, or two names lead to one host`,
+          'give every host a machine-id of its own (systemd-machine-id-setup)',
+        ),
+      ),
+    );
+}
+
+/**
+ * What stands against a mesh before anything is changed. Hosts with a finding of severity `refuse` are left alone and
+ * their neighbours wait for them.
+ */
+export function preflight(input: NetworkInput): readonly Finding[] {
+  const wanted = meshMtu(input);
+  const looked = input.members.filter((member) => member.facts !== undefined);
+  const perHost = looked.flatMap((member) => {
+    const { facts } = member;
+    if (!facts) return [];
+    return [system, underlay, origins, datapath, routes]
+      .flatMap((check) => check(member, facts))
+      .concat(mtu(member, wanted));
+  });
+  const alone: readonly Finding[] =
+    input.members.length === 1
+      ? [{ code: 'one-host', severity: 'note', sentence: 'the inventory has one host: there are no tunnels to make' }]
+      : [];
+  return [...perHost, ...twins(looked), ...alone];
+}
