@@ -1,4 +1,4 @@
-import type { Position } from '../errors.js';
+import type { Fault, Position } from '../errors.js';
 
 /** A value as YAML gives it. A secret is kept apart from plain text so that no printer meets it by accident. */
 export type Value = null | boolean | number | string | Secret | readonly Value[] | { readonly [key: string]: Value };
@@ -15,12 +15,17 @@ export interface Secret {
 export interface Origin {
   /** `host docker41`, `group mesh`, `host_vars/docker41.yml`, `default`, `--extra-vars`. */
   readonly scope: string;
+  /** Where the value starts. */
   readonly at?: Position;
+  /** Where the variable's name stands. */
+  readonly keyAt?: Position;
 }
 
 export interface Variable {
   readonly value: Value;
   readonly origin: Origin;
+  /** Tagged `!unsafe`: the text is never a template. */
+  readonly unsafe?: true;
 }
 
 export interface Host {
@@ -49,6 +54,10 @@ export interface Inventory {
   readonly groups: ReadonlyMap<string, Group>;
   /** Names of the hosts that are meshed: the group `mesh` if there is one, else all. */
   readonly meshed: readonly string[];
+  /** Names of the hosts that `--limit` leaves, in the order of `hosts`; all where there is no limit. */
+  readonly selected: readonly string[];
+  /** What was read but does not mean what its writer may believe; nothing here stops a run. */
+  readonly warnings: readonly Fault[];
 }
 
 /** How SSH reaches a host. What the inventory leaves open is undefined here and resolved by src/ssh (`ssh -G`, then defaults). */
