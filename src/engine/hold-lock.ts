@@ -1,0 +1,58 @@
+import type { Connection } from '../ssh/types.js';
+import { createLineReader } from './journal.js';
+import { type LockRequest, lockCommand, parseLockAnswer } from './lock.js';
+
+export interface HeldLock {
+  release(): Promise<void>;
+}
+
+export type LockResult =
+  | { readonly kind: 'held'; readonly lock: HeldLock; readonly from?: string }
+  | { readonly kind: 'not held'; readonly message: string };
+
+/**
+ * Takes a host's lock and keeps it as long as the connection lives or until it is released. Never rejects: that somebody
+ * else has it, or that the host was changed since it was looked at, is an answer.
+ */
+export async function holdLock(connection: Connection, request: LockRequest): Promise<LockResult> {
+  const hold = new AbortController();
+  let reason = 'the connection was lost';
+  let resolve: (line: string | undefined) => void = () => undefined;
+  const firstLine = new Promise<string | undefined>((settle) => {
+    resolve = settle;
+  });
+  const ended = connection
+    .exec(lockCommand(request), {
+      holdStdin: true,
+      signal: hold.signal,
+      onStdout: createLineReader((line) => resolve(line)),
+    })
+    .then((outcome) => {
+      if (outcome.kind === 'lost') reason = outcome.reason;
+      else reason = outcome.stderr.toString('utf8').trim() || 'the lock command ended at once';
+    })
+    .catch((error: unknown) => {
+      reason = error instanceof Error ? error.message : String(error);
+    })
+    .finally(() => resolve(undefined));
+  const line = await firstLine;
+  const answer = line === undefined ? undefined : parseLockAnswer(line);
+  if (answer?.kind === 'held' || answer?.kind === 'taken over') {
+    const release = async () => {
+      hold.abort();
+      await ended;
+    };
+    return { kind: 'held', lock: { release }, ...(answer.kind === 'taken over' && { from: answer.from }) };
+  }
+  hold.abort();
+  await ended;
+  if (answer?.kind === 'busy') return { kind: 'not held', message: `another run is changing this host (${answer.by})` };
+  if (answer?.kind === 'outdated') {
+    const by = answer.by || 'somebody who took everything back';
+    return {
+      kind: 'not held',
+      message: `it was changed since it was looked at (by ${by}); run the same command again`,
+    };
+  }
+  return { kind: 'not held', message: `its lock could not be taken: ${answer?.text ?? reason}` };
+}

@@ -1,0 +1,189 @@
+import pLimit from 'p-limit';
+import type { Emit } from '../events/types.js';
+import type { Connection } from '../ssh/types.js';
+import { type ApplyContext, applyPlay, type PlayResult, type Step } from './apply.js';
+import { type HeldLock, holdLock } from './hold-lock.js';
+import { stopScript } from './program.js';
+import { countChanges, type HostPlan, type Plan, type PlannedPlay } from './types.js';
+
+export interface RunInput {
+  readonly plan: Plan;
+  readonly run: string;
+  readonly who: string;
+  /** Connections to the hosts whose plan is ready. */
+  readonly connections: ReadonlyMap<string, Connection>;
+  readonly reconnect: (host: string) => Promise<Connection>;
+  /** Hosts that are worked on at the same time. */
+  readonly forks: number;
+  readonly emit: Emit;
+  readonly now: () => number;
+  readonly pause: (milliseconds: number) => Promise<void>;
+  /** Aborted by the first Ctrl-C: no new steps; running ones end. */
+  readonly stop: AbortSignal;
+}
+
+/** What became of one host's plan. */
+export interface HostOutcome {
+  readonly host: string;
+  readonly state: 'done' | 'failed' | 'stopped' | 'lost';
+  readonly changed: number;
+  readonly left: number;
+  readonly error?: PlayResult['error'];
+}
+
+/** A play that restarts running containers is done host by host; the rest of it at once. */
+export function restartsContainers(play: PlannedPlay): boolean {
+  return play.tasks.some((task) =>
+    task.changes.some((change) =>
+      (change.fates ?? []).some(({ fate }) => fate !== 'keeps running' && fate !== 'stays stopped'),
+    ),
+  );
+}
+
+/** How many hosts of a play are worked on at a time, by its `serial`. */
+export function batchSize(serial: number | string | undefined, hosts: number): number {
+  if (serial === undefined) return Math.max(1, hosts);
+  if (typeof serial === 'number') return Math.max(1, serial);
+  return Math.max(1, Math.floor((hosts * Number.parseInt(serial, 10)) / 100));
+}
+
+function stepsOf(play: PlannedPlay): readonly Step[] {
+  return play.tasks.flatMap((task) => task.changes.map((change) => ({ task: task.task, change })));
+}
+
+/** Cuts a play's hosts into the groups that run one after another. */
+export function batches(
+  hosts: readonly { readonly host: string; readonly play: PlannedPlay }[],
+  serial: number | string | undefined,
+): readonly (readonly { readonly host: string; readonly play: PlannedPlay }[])[] {
+  const together = hosts.filter(({ play }) => !restartsContainers(play));
+  const alone = hosts.filter(({ play }) => restartsContainers(play));
+  const size = batchSize(serial, hosts.length);
+  const groups = [];
+  for (let start = 0; start < together.length; start += size) groups.push(together.slice(start, start + size));
+  return [...groups, ...alone.map((one) => [one])];
+}
+
+/**
+ * Runs a plan: play by play, a barrier between them, all hosts of a play at once. A host that fails is left out of the
+ * later plays and does not stop the others. Takes each host's lock before its first change and gives it back at the end.
+ * Never rejects.
+ */
+export async function runPlan(input: RunInput): Promise<ReadonlyMap<string, HostOutcome>> {
+  const { plan, run, emit } = input;
+  const ready = plan.hosts.filter(
+    (host) => host.state === 'ready' && countChanges(host) > 0 && input.connections.has(host.host),
+  );
+  const connections = new Map(input.connections);
+  const results = new Map<string, { state: HostOutcome['state']; changed: number; error?: PlayResult['error'] }>(
+    ready.map(({ host }) => [host, { state: 'done', changed: 0 }]),
+  );
+  const running = new Map<string, number>();
+  const limit = pLimit(Math.max(1, input.forks));
+  const context: ApplyContext = {
+    emit,
+    now: input.now,
+    pause: input.pause,
+    reconnect: async (host) => {
+      const connection = await input.reconnect(host);
+      connections.set(host, connection);
+      return connection;
+    },
+  };
+
+  const stopRunning = () => {
+    emit({ kind: 'stopping', reason: 'interrupted: running steps end, no new ones begin' });
+    for (const [host, play] of running) {
+      void connections
+        .get(host)
+        ?.exec('', { script: stopScript(run, play) })
+        .catch(() => undefined);
+    }
+  };
+  input.stop.addEventListener('abort', stopRunning, { once: true });
+
+  const locks = new Map<string, HeldLock>();
+  await Promise.all(
+    ready.map((host) =>
+      limit(async () => {
+        const connection = connections.get(host.host);
+        if (!connection || input.stop.aborted) return;
+        const held = await holdLock(connection, {
+          run,
+          who: input.who,
+          since: new Date().toISOString(),
+          what: plan.command,
+          lastRun: host.lastRun,
+        });
+        if (held.kind === 'held') {
+          locks.set(host.host, held.lock);
+          if (held.from) {
+            const text = `took over the lock of a run that is gone (${held.from})`;
+            emit({ kind: 'message', level: 'warn', host: host.host, text });
+          }
+          return;
+        }
+        results.set(host.host, { state: 'failed', changed: 0, error: { message: held.message } });
+        emit({ kind: 'host.state', host: host.host, state: 'failed', detail: held.message });
+      }),
+    ),
+  );
+
+  for (const [index, { name, serial }] of plan.plays.entries()) {
+    const hosts = ready.flatMap((host: HostPlan) => {
+      const play = host.plays.find((candidate) => candidate.index === index);
+      return play && stepsOf(play).length > 0 && results.get(host.host)?.state === 'done'
+        ? [{ host: host.host, play }]
+        : [];
+    });
+    if (hosts.length === 0 || input.stop.aborted) continue;
+    const startedAt = input.now();
+    emit({
+      kind: 'play.started',
+      play: name,
+      index: index + 1,
+      of: plan.plays.length,
+      hosts: hosts.map(({ host }) => host),
+    });
+    for (const batch of batches(hosts, serial)) {
+      if (input.stop.aborted) break;
+      await Promise.all(
+        batch.map(({ host, play }) =>
+          limit(async () => {
+            const connection = connections.get(host);
+            const before = results.get(host);
+            if (!connection || !before || input.stop.aborted) return;
+            emit({ kind: 'host.state', host, state: 'applying', detail: name });
+            const steps = stepsOf(play);
+            running.set(host, index);
+            const program = { run, play: index, who: input.who, changes: steps.map((step) => step.change) };
+            const result = await applyPlay(connection, { host, playName: name, program, steps }, context);
+            running.delete(host);
+            results.set(host, {
+              state: result.state,
+              changed: before.changed + result.changed,
+              ...(result.error && { error: result.error }),
+            });
+            const state = result.state === 'done' ? 'waiting' : result.state === 'lost' ? 'failed' : result.state;
+            emit({ kind: 'host.state', host, state, ...(result.error && { detail: result.error.message }) });
+          }),
+        ),
+      );
+    }
+    emit({ kind: 'play.ended', play: name, index: index + 1, durationMs: Math.round(input.now() - startedAt) });
+  }
+
+  input.stop.removeEventListener('abort', stopRunning);
+  await Promise.all([...locks.values()].map((lock) => lock.release()));
+  return new Map(
+    ready.map((host) => {
+      const result = results.get(host.host) ?? { state: 'done' as const, changed: 0 };
+      const left = Math.max(0, countChanges(host) - result.changed);
+      const state = result.state === 'done' && input.stop.aborted && left > 0 ? 'stopped' : result.state;
+      return [
+        host.host,
+        { host: host.host, ...result, state, left: result.state === 'done' && state === 'done' ? 0 : left },
+      ];
+    }),
+  );
+}
