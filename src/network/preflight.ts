@@ -1,5 +1,6 @@
 import type { Finding } from '../events/types.js';
 import type { HostFacts } from '../facts/types.js';
+import { containsCidr, parseCidr } from './address.js';
 import { allowedMtu, linkOf, type Member, meshMtu, type NetworkInput } from './desired.js';
 import { dockerSource, openvSwitchSource } from './origin.js';
 import { TUNNEL_KINDS } from './tunnels.js';
@@ -84,18 +85,20 @@ function mtu(member: Member, wanted: number): readonly HostFinding[] {
 }
 
 function routes(member: Member, facts: HostFacts): readonly HostFinding[] {
-  if (!facts.routes.known) return [];
-  const [network = ''] = member.host.mesh.cidr.split('/');
-  const stem = network.split('.').slice(0, 2).join('.');
-  const thieves = facts.routes.value.filter(
-    (route) => route.to.startsWith(`${stem}.`) && route.link !== member.host.mesh.dockerBridge && route.link !== null,
-  );
+  const cidr = parseCidr(member.host.mesh.cidr);
+  if (!facts.routes.known || !cidr) return [];
+  const thieves = facts.routes.value.filter((route) => {
+    const to = parseCidr(route.to.includes('/') ? route.to : `${route.to}/32`);
+    return (
+      to !== undefined && containsCidr(cidr, to) && route.link !== null && route.link !== member.host.mesh.dockerBridge
+    );
+  });
   return thieves.map((route) =>
     warn(
       member,
       'route-in-cidr',
       `its route to ${route.to} by ${route.link} takes packets that belong to the mesh (${member.host.mesh.cidr})`,
-      `remove that route, or choose another mesh_cidr`,
+      'remove that route, or choose another mesh_cidr',
     ),
   );
 }

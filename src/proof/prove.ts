@@ -1,0 +1,166 @@
+import { randomBytes } from 'node:crypto';
+import type { Emit } from '../events/types.js';
+import type { Connection } from '../ssh/types.js';
+import { probeScript } from './probe-script.js';
+import { readProbes } from './read.js';
+import { parseResponder, responderCommand } from './responder.js';
+import type { Measurement, ProofHost, Responder } from './types.js';
+
+/** A full proof's container may have to wait for a busy dockerd. */
+const RESPONDER_TIMEOUT_MS = 60_000;
+const PROBE_TIMEOUT_MS = 60_000;
+
+export interface ProofInput {
+  /** `tunnels`: one ping over each tunnel. `full`: docker0, containers, TCP, whole-MTU packets. */
+  readonly scope: 'tunnels' | 'full';
+  readonly hosts: readonly { readonly connection: Connection; readonly host: ProofHost }[];
+  readonly emit: Emit;
+  readonly now: () => number;
+  readonly signal?: AbortSignal;
+}
+
+export interface ProofResult {
+  /** Ordered pairs that were probed. */
+  readonly pairs: number;
+  /** Pairs with no failed check and at least one that passed. */
+  readonly passed: number;
+  readonly measurements: readonly (Measurement & { readonly from: string })[];
+}
+
+interface HeldResponder {
+  readonly responder: Responder;
+  end(): Promise<void>;
+}
+
+/** Starts a host's responder and keeps it until `end`. Never rejects: a host that cannot answer says why. */
+async function holdResponder(connection: Connection, host: ProofHost, token: string): Promise<HeldResponder> {
+  const hold = new AbortController();
+  const lines: string[] = [];
+  let rest = '';
+  let settle: () => void = () => undefined;
+  const ready = new Promise<void>((resolve) => {
+    settle = resolve;
+  });
+  const timer = setTimeout(settle, RESPONDER_TIMEOUT_MS);
+  const ended = connection
+    .exec(responderCommand(host, token), {
+      holdStdin: true,
+      signal: hold.signal,
+      onStdout: (piece) => {
+        rest += piece.toString('utf8');
+        const parts = rest.split('\n');
+        rest = parts.pop() ?? '';
+        lines.push(...parts);
+        if (parts.includes('ready')) settle();
+      },
+    })
+    .then(() => undefined)
+    .catch((error: unknown) => {
+      lines.push(`container none ${error instanceof Error ? error.message : String(error)}`);
+    })
+    .finally(settle);
+  await ready;
+  clearTimeout(timer);
+  return {
+    responder: parseResponder(host.host, lines),
+    end: async () => {
+      hold.abort();
+      await ended;
+    },
+  };
+}
+
+async function probe(
+  { connection, host }: ProofInput['hosts'][number],
+  peers: readonly { readonly host: string; readonly address: string; readonly responder?: Responder }[],
+  token: string,
+  own: Responder | undefined,
+): Promise<readonly Measurement[]> {
+  const names = peers.map((peer) => peer.host);
+  const unproven = (detail: string): readonly Measurement[] =>
+    names.map((peer) => ({ peer, check: own ? 'docker0 ping' : 'tunnel ping', state: 'fail', detail }));
+  try {
+    const outcome = await connection.exec('', {
+      script: probeScript(host, peers, token, own),
+      timeoutMs: PROBE_TIMEOUT_MS,
+    });
+    if (outcome.kind === 'lost') return unproven(`the connection was lost while probing (${outcome.reason})`);
+    const read = readProbes(host, names, outcome.stdout.toString('utf8'));
+    // A script that was cut short has no line for some peer: that is a failure, never a silence.
+    const silent = names.filter((peer) => !read.some((one) => one.peer === peer && one.check !== 'counters'));
+    return [...read, ...unproven('the probe gave no result').filter((one) => silent.includes(one.peer))];
+  } catch (error) {
+    return unproven(error instanceof Error ? error.message : String(error));
+  }
+}
+
+/**
+ * Measures every ordered pair of hosts: each host probes all its peers from one program, all hosts at once. Emits one
+ * event a measurement. Never rejects; what could not be measured is said so, and is not a pass.
+ */
+export async function prove(input: ProofInput): Promise<ProofResult> {
+  const startedAt = input.now();
+  const token = randomBytes(6).toString('hex');
+  const pairs = input.hosts.length * (input.hosts.length - 1);
+  if (pairs === 0) return { pairs: 0, passed: 0, measurements: [] };
+  input.emit({ kind: 'proof.started', scope: input.scope, pairs });
+  const held = new Map<string, HeldResponder>();
+  if (input.scope === 'full') {
+    await Promise.all(
+      input.hosts.map(async ({ connection, host }) => {
+        input.emit({
+          kind: 'host.state',
+          host: host.host,
+          state: 'proving',
+          detail: 'starting a container to be reached',
+        });
+        held.set(host.host, await holdResponder(connection, host, token));
+      }),
+    );
+  }
+  const measurements: (Measurement & { from: string })[] = [];
+  await Promise.all(
+    input.hosts.map(async (one) => {
+      const peers = input.hosts
+        .filter(({ host }) => host.host !== one.host.host)
+        .map(({ host }) => {
+          const responder = held.get(host.host)?.responder;
+          return { host: host.host, address: host.address, ...(responder && { responder }) };
+        });
+      input.emit({
+        kind: 'host.state',
+        host: one.host.host,
+        state: 'proving',
+        detail: `probing ${peers.length} peers`,
+      });
+      for (const measured of await probe(one, peers, token, held.get(one.host.host)?.responder)) {
+        measurements.push({ from: one.host.host, ...measured });
+        const { peer, ...rest } = measured;
+        input.emit({ kind: 'probe', from: one.host.host, to: peer, ...rest });
+      }
+    }),
+  );
+  await Promise.all([...held.values()].map((one) => one.end()));
+  const passed = countPassed(
+    input.hosts.map(({ host }) => host.host),
+    measurements,
+  );
+  input.emit({ kind: 'proof.ended', pairs, passed, durationMs: Math.round(input.now() - startedAt) });
+  return { pairs, passed, measurements };
+}
+
+/** Ordered pairs in which something passed and nothing failed. */
+export function countPassed(
+  hosts: readonly string[],
+  measurements: readonly (Measurement & { readonly from: string })[],
+): number {
+  let passed = 0;
+  for (const from of hosts) {
+    for (const to of hosts) {
+      const cell = measurements.filter((one) => one.from === from && one.peer === to);
+      if (from !== to && cell.some((one) => one.state === 'pass') && cell.every((one) => one.state !== 'fail'))
+        passed += 1;
+    }
+  }
+  return passed;
+}
