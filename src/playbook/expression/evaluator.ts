@@ -1,0 +1,322 @@
+import type { Value } from '../../inventory/types.js';
+import { TemplateError, type TemplateFaultKind, UnknownInExpression } from './errors.js';
+import { applyFilter, applyTest } from './filters.js';
+import type { Limits } from './limits.js';
+import { filterArity, isFilterName, isTestName, testArity } from './names.js';
+import { nearest } from './nearest.js';
+import { type Fail, number, operate, toText, truth } from './operators.js';
+import { parseTemplate } from './segments.js';
+import type { Expression } from './syntax.js';
+import {
+  Deferred,
+  type Frame,
+  isPlainList,
+  isPlainMap,
+  isSecret,
+  kindOf,
+  Lookup,
+  mapOf,
+  type Plain,
+  type Scope,
+  type Scoped,
+  show,
+  Unknown,
+} from './values.js';
+
+/** A name or attribute that is not there: an error as soon as somebody needs its value. */
+class Missing {
+  constructor(readonly error: TemplateError) {}
+}
+
+type Result = Scoped | Missing;
+
+/** Where an evaluation is: the string at work, the scope of its names, and the variables that led here. */
+export interface Place {
+  readonly text: string;
+  readonly scope: Scope;
+  readonly frames: readonly Frame[];
+  readonly limits: Limits;
+}
+
+/** The value of a condition's or template's expression, with nothing left to evaluate. */
+export function evaluateExpression(expression: Expression, place: Place): Plain {
+  return plain(run(expression, place), place, expression.at);
+}
+
+/** The value of a string that may hold templates. A string that is exactly one template keeps its value's kind. */
+function evaluateText(place: Place): Plain {
+  return plain(lazyText(place), place, 0);
+}
+
+/** Evaluates every string within a value of the playbook; keys are taken as they are. */
+export function evaluateValue(value: Value, place: Place): Plain {
+  place.limits.spend(1);
+  if (value === null || (typeof value !== 'object' && typeof value !== 'string')) return value;
+  if (typeof value === 'string') return evaluateText({ ...place, text: value });
+  if (isSecret(value)) return plain(value, place, 0);
+  return place.limits.deeper(() => {
+    if (isList(value)) return value.map((item) => evaluateValue(item, place));
+    return mapOf(Object.entries(value).map(([key, item]) => [key, evaluateValue(item, place)]));
+  });
+}
+
+function lazyText(place: Place): Result {
+  const segments = parseTemplate(place.text);
+  const only = segments[0];
+  if (segments.length === 1 && only !== undefined && typeof only !== 'string') return run(only, place);
+  const parts = segments.map((segment) =>
+    typeof segment === 'string' ? segment : toText(evaluateExpression(segment, place), failAt(place, segment.at)),
+  );
+  return place.limits.text(...parts);
+}
+
+function spot(place: Place, offset: number) {
+  return { text: place.text, offset, via: place.frames.map((frame) => frame.trail) };
+}
+
+function failAt(place: Place, offset: number, kind: TemplateFaultKind = 'type'): Fail {
+  return (problem, fix) => {
+    throw new TemplateError(kind, problem, spot(place, offset), fix);
+  };
+}
+
+/** Forces a result into data: evaluates what is deferred, and refuses what is missing, secret or unknown. */
+function plain(result: Result, place: Place, at: number): Plain {
+  place.limits.spend(1);
+  if (result === null || typeof result !== 'object') return result;
+  if (result instanceof Missing) throw result.error;
+  if (result instanceof Unknown) throw new UnknownInExpression(result.what, spot(place, at));
+  if (isSecret(result)) {
+    const fix = 'steps take no secret: use the name of a file on the host that holds it';
+    return failAt(place, at, 'secret')(`a secret (${result.origin}) cannot be used in a template`, fix);
+  }
+  return place.limits.deeper(() => {
+    if (result instanceof Deferred) return plain(step(result, place), place, at);
+    if (result instanceof Lookup) {
+      return mapOf(result.keys().map((key) => [key, plain(result.get(key) ?? null, place, at)]));
+    }
+    if (isList(result)) return result.map((item) => plain(item, place, at));
+    return mapOf(Object.entries(result).map(([key, item]) => [key, plain(item, place, at)]));
+  });
+}
+
+/** One step of a deferred value: a string is evaluated, a list or map becomes one of deferred values. */
+function step(deferred: Deferred, place: Place): Result {
+  const { raw, scope, trail, reachedBy } = deferred;
+  if (typeof raw === 'string') {
+    if (!raw.includes('{{') && !raw.includes('{%')) return raw;
+    const loop = reachedBy.findIndex((frame) => frame.scope === scope && frame.trail === trail);
+    if (loop >= 0) {
+      const names = [...reachedBy.slice(loop), { trail }].map((frame) => frame.trail).join(' → ');
+      return failAt({ ...place, text: raw, frames: reachedBy }, 0, 'cycle')(`variables need each other: ${names}`);
+    }
+    const inner = { text: raw, scope, frames: [...reachedBy, { scope, trail }], limits: place.limits };
+    return place.limits.deeper(() => lazyText(inner));
+  }
+  if (raw === null || typeof raw !== 'object' || isSecret(raw)) return raw;
+  if (isList(raw)) return raw.map((item, index) => new Deferred(item, scope, `${trail}[${index}]`, reachedBy));
+  return Object.fromEntries(
+    Object.entries(raw).map(([key, item]) => [key, new Deferred(item, scope, `${trail}.${key}`, reachedBy)]),
+  );
+}
+
+/** What stands behind a deferred value, without its parts being evaluated. */
+function opened(result: Result, place: Place): Result {
+  let current = result;
+  while (current instanceof Deferred) {
+    place.limits.spend(1);
+    current = step(current, place);
+  }
+  return current;
+}
+
+function run(expression: Expression, place: Place): Result {
+  place.limits.spend(1);
+  return place.limits.deeper(() => {
+    switch (expression.kind) {
+      case 'literal':
+        return expression.value;
+      case 'name':
+        return named(expression.name, expression.at, place);
+      case 'attribute':
+        return member(run(expression.of, place), expression.name, expression.at, place);
+      case 'index': {
+        const key = evaluateExpression(expression.index, place);
+        return member(run(expression.of, place), key, expression.at, place);
+      }
+      case 'list':
+        return expression.items.map((item) => evaluateExpression(item, place));
+      case 'map':
+        return mapOf(expression.entries.map(([key, value]) => [keyOf(key, place), evaluateExpression(value, place)]));
+      case 'logic': {
+        const left = condition(expression.left, place);
+        return left === (expression.operator === 'or') ? left : condition(expression.right, place);
+      }
+      case 'choice': {
+        if (condition(expression.condition, place)) return run(expression.then, place);
+        if (expression.otherwise) return run(expression.otherwise, place);
+        return missing(
+          'the condition is false and there is no `else`',
+          expression.at,
+          place,
+          'write `a if condition else b`',
+        );
+      }
+      case 'filter':
+        return filter(expression, place);
+      case 'test':
+        return test(expression, place);
+      default:
+        return compute(expression, place);
+    }
+  });
+}
+
+function compute(expression: Extract<Expression, { kind: 'unary' | 'binary' | 'slice' }>, place: Place): Plain {
+  const fail = failAt(place, expression.at);
+  if (expression.kind === 'binary') {
+    const left = evaluateExpression(expression.left, place);
+    return operate(expression.operator, left, evaluateExpression(expression.right, place), place.limits, fail);
+  }
+  if (expression.kind === 'unary') {
+    if (expression.operator === 'not') return !condition(expression.operand, place);
+    const value = evaluateExpression(expression.operand, place);
+    if (typeof value !== 'number') return fail(`\`${expression.operator}\` wants a number, not ${show(value)}`);
+    return number(expression.operator === '-' ? -value : value, fail);
+  }
+  const value = evaluateExpression(expression.of, place);
+  const bound = (end: Expression | undefined): number | undefined => {
+    const index = end && evaluateExpression(end, place);
+    if (index === undefined || (typeof index === 'number' && Number.isInteger(index))) return index;
+    return fail(`a slice wants whole numbers, not ${show(index)}`);
+  };
+  const from = bound(expression.from);
+  const to = bound(expression.to);
+  if (isPlainList(value)) return value.slice(from, to);
+  if (typeof value === 'string') return [...value].slice(from, to).join('');
+  return fail(`${show(value)} has no parts to slice`);
+}
+
+function condition(expression: Expression, place: Place): boolean {
+  return truth(evaluateExpression(expression, place), failAt(place, expression.at));
+}
+
+function keyOf(expression: Expression, place: Place): string {
+  const key = evaluateExpression(expression, place);
+  return typeof key === 'string' ? key : failAt(place, expression.at)(`a map's key is a text, not ${show(key)}`);
+}
+
+function missing(problem: string, at: number, place: Place, fix?: string): Missing {
+  return new Missing(new TemplateError('undefined', problem, spot(place, at), fix));
+}
+
+function named(name: string, at: number, place: Place): Result {
+  const value = place.scope.lookup(name);
+  if (value instanceof Deferred) return new Deferred(value.raw, value.scope, value.trail, place.frames);
+  if (value !== undefined) return value;
+  const near = nearest(name, place.scope.names());
+  const fix = near === undefined ? "define it, or write `| default('…')` behind it" : `did you mean \`${near}\`?`;
+  return missing(`\`${name}\` is not defined`, at, place, fix);
+}
+
+function member(of: Result, key: Plain, at: number, place: Place): Result {
+  const whole = opened(of, place);
+  if (whole instanceof Missing) return whole;
+  if (whole instanceof Unknown || isSecret(whole)) return plain(whole, place, at);
+  if (whole instanceof Lookup) return entry(whole.keys, (name) => whole.get(name), key, at, place);
+  if (typeof whole === 'object' && whole !== null) {
+    if (isList(whole)) return element(whole, key, at, place);
+    const own = new Map<string, Scoped>(Object.entries(whole));
+    return entry(
+      () => [...own.keys()],
+      (name) => own.get(name),
+      key,
+      at,
+      place,
+    );
+  }
+  if (typeof whole === 'string' && typeof key === 'number') return element([...whole], key, at, place);
+  return missing(`${show(whole)} has no \`${label(key)}\``, at, place);
+}
+
+function entry(
+  keys: () => readonly string[],
+  get: (key: string) => Scoped | undefined,
+  key: Plain,
+  at: number,
+  place: Place,
+): Result {
+  if (typeof key !== 'string' && typeof key !== 'number') return failAt(place, at)(`${kindOf(key)} cannot be a key`);
+  const value = get(String(key));
+  if (value instanceof Deferred) {
+    const frames = value.reachedBy.length > 0 ? value.reachedBy : place.frames;
+    return new Deferred(value.raw, value.scope, value.trail, frames);
+  }
+  if (value !== undefined) return value;
+  const all = keys();
+  const near = nearest(String(key), all);
+  const known = all.slice(0, 12).join(', ') + (all.length > 12 ? ', …' : '');
+  const fix =
+    near !== undefined ? `did you mean \`${near}\`?` : all.length > 0 ? `there are: ${known}` : 'the map is empty';
+  return missing(`there is no \`${label(key)}\` here`, at, place, fix);
+}
+
+function element(list: readonly Scoped[], key: Plain, at: number, place: Place): Result {
+  if (typeof key !== 'number' || !Number.isInteger(key)) return missing(`a list has no \`${label(key)}\``, at, place);
+  const value = list.at(key);
+  const size = list.length === 0 ? 'the list is empty' : `the list has ${list.length} (0 to ${list.length - 1})`;
+  return value === undefined ? missing(`there is no element ${key}`, at, place, size) : value;
+}
+
+function label(key: Plain): string {
+  return typeof key === 'string' || typeof key === 'number' ? String(key).slice(0, 60) : kindOf(key);
+}
+
+function filter(expression: Extract<Expression, { kind: 'filter' }>, place: Place): Result {
+  const { name, at } = expression;
+  if (!isFilterName(name)) return failAt(place, at, 'syntax')(`there is no filter ${name}`);
+  const args = () => bind(filterArity(name)?.parameters ?? [], expression, place);
+  if (name === 'default') {
+    const value = opened(run(expression.of, place), place);
+    const [fallback, boolean] = args();
+    if (value instanceof Missing) return fallback ?? null;
+    if (boolean !== true || value instanceof Unknown || isSecret(value)) return value;
+    return isEmpty(plain(value, place, at)) ? (fallback ?? null) : value;
+  }
+  const value = evaluateExpression(expression.of, place);
+  return applyFilter(name, value, args(), { fail: failAt(place, at), limits: place.limits });
+}
+
+function isEmpty(value: Plain): boolean {
+  if (isPlainList(value)) return value.length === 0;
+  if (isPlainMap(value)) return Object.keys(value).length === 0;
+  return value === null || value === false || value === 0 || value === '';
+}
+
+function test(expression: Extract<Expression, { kind: 'test' }>, place: Place): boolean {
+  const { name, at, negated } = expression;
+  if (!isTestName(name)) return failAt(place, at, 'syntax')(`there is no test ${name}`);
+  if (name === 'defined' || name === 'undefined') {
+    const value = opened(run(expression.of, place), place);
+    if (value instanceof Unknown) throw new UnknownInExpression(value.what, spot(place, at));
+    return (value instanceof Missing === (name === 'undefined')) !== negated;
+  }
+  const value = evaluateExpression(expression.of, place);
+  const [argument] = bind(testArity(name)?.parameters ?? [], expression, place);
+  return applyTest(name, value, argument, { fail: failAt(place, at), limits: place.limits }) !== negated;
+}
+
+/** The arguments by place; those that were not given are undefined. */
+function bind(
+  parameters: readonly string[],
+  { positional, named: byName }: Pick<Extract<Expression, { kind: 'filter' }>, 'positional' | 'named'>,
+  place: Place,
+): (Plain | undefined)[] {
+  const args: (Plain | undefined)[] = positional.map((argument) => evaluateExpression(argument, place));
+  for (const [name, argument] of byName) args[parameters.indexOf(name)] = evaluateExpression(argument, place);
+  return args;
+}
+
+function isList<T>(value: readonly T[] | object): value is readonly T[] {
+  return Array.isArray(value);
+}
