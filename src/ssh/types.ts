@@ -1,6 +1,15 @@
 import type { Connection as ConnectionSettings } from '../inventory/types.js';
 
-export type FailureKind = 'dns' | 'refused' | 'timeout' | 'unreachable' | 'host-key' | 'auth' | 'sudo' | 'lost' | 'config';
+export type FailureKind =
+  | 'dns'
+  | 'refused'
+  | 'timeout'
+  | 'unreachable'
+  | 'host-key'
+  | 'auth'
+  | 'sudo'
+  | 'lost'
+  | 'config';
 
 /** Why a host cannot be worked with: a kind for programs and one sentence for people that says what to check. */
 export class ConnectionFailure extends Error {
