@@ -1,5 +1,5 @@
 import type { Finding } from '../events/types.js';
-import type { HostFacts } from '../facts/types.js';
+import type { HostFacts, Interests } from '../facts/types.js';
 import type { Change } from '../resources/types.js';
 import type { HostPlan, PlannedChange, PlannedPlay, PlannedTask } from './types.js';
 
@@ -15,6 +15,7 @@ export interface ReadyTask {
 
 export interface DefinedResource {
   readonly label: (params: unknown) => string;
+  readonly interests: (params: unknown) => Partial<Interests>;
   readonly diff: (
     params: unknown,
     facts: HostFacts,
@@ -30,9 +31,12 @@ export interface PlannerPlay {
   /** Hosts in the order of the inventory. */
   readonly hosts: readonly string[];
   /** For each task in order, what it is for a host with the facts that it then has; handlers likewise, by name. */
-  readonly tasks: readonly ((host: string, facts: HostFacts) => readonly ReadyTask[])[];
-  readonly handlers: ReadonlyMap<string, (host: string, facts: HostFacts) => readonly ReadyTask[]>;
+  readonly tasks: readonly Expand[];
+  readonly handlers: ReadonlyMap<string, Expand>;
 }
+
+/** A task for one host; or the fact that it depends on and that nobody could read. */
+export type Expand = (host: string, facts: HostFacts) => readonly ReadyTask[] | { readonly unknown: string };
 
 export interface PlannerInput {
   readonly plays: readonly PlannerPlay[];
@@ -99,6 +103,14 @@ export function planTasks(input: PlannerInput): PlannedHosts {
     return undefined;
   }
 
+  function expanded(expand: Expand, host: string): readonly ReadyTask[] {
+    const now = facts.get(host);
+    const list = now ? expand(host, now) : [];
+    if (!('unknown' in list)) return list;
+    refuse(host, 'fact-unknown', list.unknown, 'mend that and run the same command again');
+    return [];
+  }
+
   for (const play of input.plays) {
     const tasks = new Map<string, PlannedTask[]>();
     const notified = new Map<string, Set<string>>();
@@ -106,8 +118,7 @@ export function planTasks(input: PlannerInput): PlannedHosts {
     const present = (host: string) => facts.has(host) && !refused.has(host);
     for (const expand of play.tasks) {
       for (const host of play.hosts.filter(present)) {
-        const now = facts.get(host);
-        for (const ready of now ? expand(host, now) : []) {
+        for (const ready of expanded(expand, host)) {
           const done = planOne(ready, false);
           if (!done) continue;
           add(ready.on, done);
@@ -118,8 +129,7 @@ export function planTasks(input: PlannerInput): PlannedHosts {
     }
     for (const [name, expand] of play.handlers) {
       for (const host of [...(notified.get(name) ?? [])].filter(present)) {
-        const now = facts.get(host);
-        for (const ready of now ? expand(host, now) : []) {
+        for (const ready of expanded(expand, host)) {
           const done = planOne(ready, true);
           if (done) add(ready.on, done);
         }

@@ -1,0 +1,238 @@
+import { InputError } from '../errors.js';
+import type { Emit } from '../events/types.js';
+import { type Lock, parseLock, writeLock } from '../inventory/lock.js';
+import type { Inventory } from '../inventory/types.js';
+import type { MeshVariables } from '../network/types.js';
+import type { Playbook } from '../playbook/types.js';
+import { type ProofResult, prove } from '../proof/prove.js';
+import type { ProofHost } from '../proof/types.js';
+import type { Connection, Transport } from '../ssh/types.js';
+import { exitCodeOf, summarize } from './finish.js';
+import { gather } from './gather.js';
+import type { DefinedResource } from './planner.js';
+import { foreseeInterests, hostsOf, type PrepareInput, prepare } from './prepare.js';
+import { type HostOutcome, runPlan } from './run.js';
+import { countChanges, type Plan } from './types.js';
+import { resolveUnderlays } from './underlay.js';
+
+/** What a person is shown and asked on the way; the engine knows no screen. */
+export interface Conversation {
+  showPlan(plan: Plan): void;
+  /** `undefined`: there is nobody to ask. */
+  confirm(question: string): Promise<boolean | undefined>;
+}
+
+export interface ConvergeInput {
+  /** `plan` stops after the plan; `verify` proves and changes nothing; the others apply. */
+  readonly mode: 'plan' | 'deploy' | 'verify' | 'teardown' | 'run';
+  readonly inventory: Inventory;
+  readonly playbook: Playbook;
+  readonly resources: ReadonlyMap<string, DefinedResource>;
+  readonly lock: Lock;
+  readonly lockFile: string;
+  readonly lockText: string;
+  readonly transport: Transport;
+  readonly run: string;
+  readonly who: string;
+  readonly command: string;
+  readonly forks: number;
+  readonly yes: boolean;
+  readonly restartDocker: boolean;
+  readonly detailedExitCode: boolean;
+  readonly emit: Emit;
+  readonly conversation: Conversation;
+  readonly stop: AbortSignal;
+}
+
+export interface Converged {
+  readonly exitCode: number;
+  readonly plan: Plan;
+  readonly proof: ProofResult | null;
+}
+
+function now(): number {
+  return performance.now();
+}
+
+function pause(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}
+
+/** Running containers whose restart, stop or end a plan brings about, as `host: name (fate)`. */
+function touchedContainers(plan: Plan): readonly string[] {
+  return plan.hosts.flatMap((host) =>
+    host.plays.flatMap((play) =>
+      play.tasks.flatMap((task) =>
+        task.changes.flatMap((change) =>
+          (change.fates ?? [])
+            .filter(({ fate }) => fate !== 'keeps running' && fate !== 'stays stopped')
+            .map(({ container, fate }) => `${host.host}: ${container} ${fate}`),
+        ),
+      ),
+    ),
+  );
+}
+
+/** Asks for what the plan needs. False: somebody said no. @throws {InputError} if nobody is there to ask. */
+async function consent(input: ConvergeInput, plan: Plan): Promise<boolean> {
+  const touched = touchedContainers(plan);
+  if (touched.length > 0 && !input.restartDocker) {
+    const list = touched.map((line) => `  ${line}`).join('\n');
+    const answer = input.yes
+      ? undefined
+      : await input.conversation.confirm(
+          `dockerd is restarted, which touches containers that run:\n${list}\nRestart it?`,
+        );
+    if (answer === undefined) {
+      throw InputError.of(`the plan restarts dockerd where containers run:\n${list}`, {
+        fix: 'add --restart-docker to agree to that, or stop these containers first',
+      });
+    }
+    if (!answer) return false;
+  }
+  if (input.yes) return true;
+  const changes = plan.hosts.reduce((sum, host) => sum + countChanges(host), 0);
+  const hosts = plan.hosts.filter((host) => countChanges(host) > 0).length;
+  const answer = await input.conversation.confirm(`Make these ${changes} changes on ${hosts} hosts?`);
+  if (answer === undefined) {
+    throw InputError.of('nobody is here to agree to the plan', { fix: 'add --yes to run it without asking' });
+  }
+  return answer;
+}
+
+function proofHosts(
+  plan: Plan,
+  mesh: ReadonlyMap<string, MeshVariables>,
+  connections: ReadonlyMap<string, Connection>,
+  outcomes: ReadonlyMap<string, HostOutcome>,
+): readonly { readonly connection: Connection; readonly host: ProofHost }[] {
+  const sound = plan.hosts.filter(
+    (host) => host.state === 'ready' && (outcomes.get(host.host)?.state ?? 'done') === 'done',
+  );
+  const names = new Set(sound.map(({ host }) => host));
+  return sound.flatMap(({ host }) => {
+    const variables = mesh.get(host);
+    const connection = connections.get(host);
+    if (!variables || !connection) return [];
+    const tunnels = variables.tunnels
+      .filter(({ peer }) => names.has(peer))
+      .map(({ peer, name }) => ({ peer, port: name }));
+    const { bridge, docker_bridge: dockerBridge, address, mtu } = variables;
+    return [{ connection, host: { host, bridge, dockerBridge, address, mtu, tunnels } }];
+  });
+}
+
+/**
+ * The whole way: observe every host, plan, show, ask, apply that very plan, prove. Emits everything that happens, from
+ * `run.started` to `run.ended`.
+ *
+ * @throws {InputError} if the files or the request are wrong; nothing has been changed then.
+ */
+export async function converge(input: ConvergeInput): Promise<Converged> {
+  const { inventory, emit, mode } = input;
+  const startedAt = now();
+  const hosts = hostsOf(inventory, input.playbook);
+  const meshed = new Set(inventory.meshed);
+  const prepareInput: PrepareInput = {
+    inventory,
+    playbook: input.playbook,
+    resources: input.resources,
+    lock: input.lock,
+    lockFile: input.lockFile,
+    lockText: input.lockText,
+    underlays: await resolveUnderlays(inventory.hosts.filter(({ name }) => meshed.has(name))),
+    command: input.command,
+    purpose: mode === 'teardown' ? 'remove' : mode === 'run' ? 'run' : 'build',
+    now: new Date(),
+  };
+  emit({
+    kind: 'run.started',
+    command: input.command,
+    inventory: inventory.file,
+    hosts: hosts.map(({ name }) => name),
+  });
+
+  const gathered = await gather(hosts, foreseeInterests(prepareInput), input.transport, emit);
+  const connections = new Map<string, Connection>();
+  const facts = new Map();
+  const failures = new Map();
+  for (const [name, one] of gathered) {
+    if ('failure' in one) failures.set(name, one.failure);
+    else {
+      connections.set(name, one.connection);
+      facts.set(name, one.facts);
+    }
+  }
+  const unreachable = new Map([...failures].map(([name, failure]) => [name, failure.message]));
+  const { plan, mesh } = prepare(prepareInput, { facts, unreachable });
+  for (const host of plan.hosts) {
+    if (host.state === 'refused')
+      emit({ kind: 'host.state', host: host.host, state: 'refused', ...(host.reason && { detail: host.reason }) });
+  }
+  for (const finding of plan.findings) emit({ kind: 'finding', ...finding });
+  const changes = plan.hosts.reduce((sum, host) => sum + countChanges(host), 0);
+  emit({
+    kind: 'plan.ready',
+    changes,
+    hosts: plan.hosts.map((host) => ({ host: host.host, changes: countChanges(host) })),
+  });
+  if (mode !== 'verify') input.conversation.showPlan(plan);
+
+  let outcomes: ReadonlyMap<string, HostOutcome> = new Map();
+  let declined = false;
+  const applies = mode === 'deploy' || mode === 'teardown' || mode === 'run';
+  if (applies && changes > 0 && !input.stop.aborted) {
+    declined = !(await consent(input, plan));
+    if (!declined && !input.stop.aborted) {
+      if (plan.lock) await writeLock(inventory.file, parseLock(plan.lock.text, plan.lock.file));
+      const byName = new Map(hosts.map((host) => [host.name, host]));
+      outcomes = await runPlan({
+        plan,
+        run: input.run,
+        who: input.who,
+        connections,
+        reconnect: async (name) => {
+          const host = byName.get(name);
+          if (!host) throw new Error(`${name} is not in this run`);
+          const connection = await input.transport.connect(name, host.connection);
+          connections.set(name, connection);
+          return connection;
+        },
+        forks: input.forks,
+        emit,
+        now,
+        pause,
+        stop: input.stop,
+      });
+    }
+  }
+
+  let proof: ProofResult | null = null;
+  if ((mode === 'deploy' || mode === 'verify') && !declined && !input.stop.aborted) {
+    const changed = [...outcomes.values()].some((outcome) => outcome.changed > 0);
+    const scope = mode === 'verify' || changed ? 'full' : 'tunnels';
+    proof = await prove({ scope, hosts: proofHosts(plan, mesh, connections, outcomes), emit, now });
+  }
+
+  const end = {
+    mode,
+    plan,
+    outcomes,
+    failures,
+    proof,
+    declined,
+    interrupted: input.stop.aborted,
+    command: input.command,
+  };
+  const exitCode = exitCodeOf(end, input.detailedExitCode);
+  const summary = summarize(end);
+  for (const { host, state } of summary) emit({ kind: 'host.state', host, state });
+  emit({
+    kind: 'run.ended',
+    exitCode,
+    changed: summary.reduce((sum, host) => sum + host.changed, 0),
+    durationMs: Math.round(now() - startedAt),
+    hosts: summary,
+  });
+  return { exitCode, plan, proof };
+}

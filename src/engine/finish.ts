@@ -1,0 +1,95 @@
+import type { HostSummary } from '../events/types.js';
+import type { ProofResult } from '../proof/prove.js';
+import type { ConnectionFailure } from '../ssh/types.js';
+import type { HostOutcome } from './run.js';
+import { countChanges, type HostPlan, type Plan } from './types.js';
+
+/** How a run went, all of it. */
+export interface RunEnd {
+  readonly mode: 'plan' | 'deploy' | 'verify' | 'teardown' | 'run';
+  readonly plan: Plan;
+  readonly outcomes: ReadonlyMap<string, HostOutcome>;
+  readonly failures: ReadonlyMap<string, ConnectionFailure>;
+  readonly proof: ProofResult | null;
+  /** A person said no to the plan. */
+  readonly declined: boolean;
+  readonly interrupted: boolean;
+  /** As a person would type it again. */
+  readonly command: string;
+}
+
+/**
+ * The exit code: 130 interrupted, 1 something failed, 4 hosts unreachable (1 wins over 4), 3 the plan holds changes (only
+ * where that is asked for), else 0.
+ */
+export function exitCodeOf(end: RunEnd, detailed: boolean): number {
+  if (end.interrupted) return 130;
+  const failed = [...end.outcomes.values()].some((outcome) => outcome.state !== 'done');
+  const refused = end.plan.hosts.some((host) => host.state === 'refused');
+  const unproven = end.proof !== null && end.proof.passed < end.proof.pairs;
+  if (failed || refused || unproven) return 1;
+  if (end.plan.hosts.some((host) => host.state === 'unreachable')) return 4;
+  if (end.declined) return 1;
+  if (detailed && end.plan.hosts.some((host) => countChanges(host) > 0) && end.outcomes.size === 0) return 3;
+  return 0;
+}
+
+function unprovenPeers(end: RunEnd, host: string): readonly string[] {
+  const failed = (end.proof?.measurements ?? []).filter((one) => one.from === host && one.state === 'fail');
+  return [...new Set(failed.map((one) => one.peer))];
+}
+
+function summarizeHost(end: RunEnd, host: HostPlan): HostSummary {
+  const left = countChanges(host);
+  const again = `once that is mended: ${end.command}`;
+  if (host.state === 'unreachable') {
+    const failure = end.failures.get(host.host);
+    const message = failure?.message ?? host.reason ?? 'it could not be reached';
+    const advice = failure?.advice ? `${failure.advice}; then: ${end.command}` : `when it is back: ${end.command}`;
+    return { host: host.host, state: 'unreachable', changed: 0, left: 0, error: { message }, next: advice };
+  }
+  if (host.state === 'refused') {
+    const fix = end.plan.findings.find((one) => one.host === host.host && one.severity === 'refuse')?.fix;
+    const next = fix ? `${fix}; then: ${end.command}` : again;
+    return { host: host.host, state: 'refused', changed: 0, left: 0, error: { message: host.reason ?? '' }, next };
+  }
+  const outcome = end.outcomes.get(host.host);
+  if (outcome && outcome.state !== 'done') {
+    const state = outcome.state === 'stopped' ? 'stopped' : 'failed';
+    const next = state === 'stopped' || outcome.state === 'lost' ? `to go on: ${end.command}` : again;
+    const error = outcome.error && { error: outcome.error };
+    return { host: host.host, state, changed: outcome.changed, left: outcome.left, ...error, next };
+  }
+  const unproven = unprovenPeers(end, host.host);
+  const changed = outcome?.changed ?? 0;
+  if (unproven.length > 0) {
+    const message = `what it sent to ${unproven.join(', ')} did not all arrive`;
+    return {
+      host: host.host,
+      state: 'failed',
+      changed,
+      left: 0,
+      error: { message },
+      next: `to measure again: ${verifyCommand(end)}`,
+    };
+  }
+  if (outcome) return { host: host.host, state: 'done', changed, left: 0 };
+  if (left > 0) {
+    const next = end.mode === 'plan' || end.declined ? `to do it: ${deployCommand(end)}` : `to go on: ${end.command}`;
+    return { host: host.host, state: end.interrupted ? 'stopped' : 'planned', changed: 0, left, next };
+  }
+  return { host: host.host, state: 'done', changed: 0, left: 0 };
+}
+
+function deployCommand(end: RunEnd): string {
+  return end.command.replace(/^mesh (plan|verify)\b/, 'mesh deploy');
+}
+
+function verifyCommand(end: RunEnd): string {
+  return end.command.replace(/^mesh deploy\b/, 'mesh verify');
+}
+
+/** What every host is in at the end, and what to type next. */
+export function summarize(end: RunEnd): readonly HostSummary[] {
+  return end.plan.hosts.map((host) => summarizeHost(end, host));
+}

@@ -1,0 +1,278 @@
+import { InputError } from '../errors.js';
+import type { Finding } from '../events/types.js';
+import { mergeInterests } from '../facts/interests.js';
+import type { HostFacts, Interests } from '../facts/types.js';
+import { type Lock, serializeLock } from '../inventory/lock.js';
+import { selectHosts } from '../inventory/patterns.js';
+import type { Host, Inventory } from '../inventory/types.js';
+import { desired, type Member, meshMtu, type NetworkInput } from '../network/desired.js';
+import { preflight } from '../network/preflight.js';
+import { allotSlices, lockAfter, type SliceAllotment } from '../network/slices.js';
+import type { MeshVariables } from '../network/types.js';
+import { type ExpandedTask, expandTask, foreseeTask, type TaskScope } from '../playbook/expand.js';
+import type { Scoped } from '../playbook/expression/values.js';
+import { hostvarsOf, scopedData, scopedFacts, scopeFor } from '../playbook/scope.js';
+import { TemplateError, templateFault, UnknownInExpression } from '../playbook/template.js';
+import type { Play, Playbook, Task } from '../playbook/types.js';
+import { containersOf } from './containers.js';
+import { type DefinedResource, type PlannerPlay, planTasks, type ReadyTask } from './planner.js';
+import type { HostPlan, Plan } from './types.js';
+
+/** Looked at on every host whatever the playbook says. */
+const ALWAYS: Partial<Interests> = { services: ['docker', 'openvswitch-switch', 'openvswitch', 'mesh.service'] };
+
+export interface PrepareInput {
+  readonly inventory: Inventory;
+  readonly playbook: Playbook;
+  readonly resources: ReadonlyMap<string, DefinedResource>;
+  readonly lock: Lock;
+  /** The lock file's name and its present text (empty where there is none). */
+  readonly lockFile: string;
+  readonly lockText: string;
+  /** Underlay addresses after names were resolved, by host. */
+  readonly underlays: ReadonlyMap<string, string>;
+  /** As a person would type it: `mesh deploy inventory.yml`. */
+  readonly command: string;
+  /** `build` a mesh: preflight stands guard; `remove` or `run`: only the tasks' own checks do. */
+  readonly purpose: 'build' | 'remove' | 'run';
+  readonly now: Date;
+}
+
+export interface Observed {
+  readonly facts: ReadonlyMap<string, HostFacts>;
+  /** Hosts that should have been reached and were not, with the reason. */
+  readonly unreachable: ReadonlyMap<string, string>;
+}
+
+/** Hosts that a playbook's plays name, within the limit, in the order of the inventory. */
+export function hostsOf(inventory: Inventory, playbook: Playbook): readonly Host[] {
+  const named = new Set(playbook.plays.flatMap((play) => selectHosts(inventory, play.hosts).map((host) => host.name)));
+  const selected = new Set(inventory.selected);
+  return inventory.hosts.filter((host) => named.has(host.name) && selected.has(host.name));
+}
+
+function allot(input: PrepareInput, facts: ReadonlyMap<string, HostFacts>): SliceAllotment | undefined {
+  const meshed = new Set(input.inventory.meshed);
+  const hosts = input.inventory.hosts.filter((host) => meshed.has(host.name));
+  const first = hosts[0];
+  if (!first) return undefined;
+  return allotSlices({
+    hosts: hosts.map((host) => {
+      const recorded = recordedSlice(facts.get(host.name));
+      return {
+        name: host.name,
+        underlayAddress: input.underlays.get(host.name) ?? host.mesh.underlayAddress,
+        ...(host.mesh.slice !== undefined && { wanted: host.mesh.slice }),
+        ...(recorded !== undefined && { recorded }),
+      };
+    }),
+    cidr: first.mesh.cidr,
+    prefix: first.mesh.slicePrefix,
+    lock: input.lock,
+    today: input.now.toISOString().slice(0, 10),
+  });
+}
+
+/** The slice that a host has on record from an earlier run. */
+export function recordedSlice(facts: HostFacts | undefined): string | undefined {
+  if (!facts?.mesh.known) return undefined;
+  const self = facts.mesh.value.records.self;
+  return typeof self === 'object' && self !== null && 'slice' in self && typeof self.slice === 'string'
+    ? self.slice
+    : undefined;
+}
+
+function networkInput(
+  input: PrepareInput,
+  allotment: SliceAllotment | undefined,
+  facts: ReadonlyMap<string, HostFacts>,
+  absent: ReadonlySet<string>,
+): NetworkInput {
+  const members = input.inventory.hosts.flatMap((host): Member[] => {
+    const slice = allotment?.slices.get(host.name)?.slice;
+    const known = facts.get(host.name);
+    if (slice === undefined) return [];
+    const underlay = input.underlays.get(host.name) ?? host.mesh.underlayAddress;
+    return [{ host, underlay, slice, absent: absent.has(host.name), ...(known && { facts: known }) }];
+  });
+  return { members, ...(input.lock.mtu !== undefined && { lockedMtu: input.lock.mtu }) };
+}
+
+function scopes(input: PrepareInput, mesh: ReadonlyMap<string, MeshVariables>) {
+  const { inventory } = input;
+  const groups: Record<string, Scoped> = Object.fromEntries(
+    [...inventory.groups].map(([name, group]) => [name, group.hosts]),
+  );
+  groups.all = inventory.hosts.map((host) => host.name);
+  const given = (host: Host, facts?: HostFacts): Record<string, Scoped> => ({
+    inventory_hostname: host.name,
+    group_names: host.groups,
+    groups,
+    ...(mesh.has(host.name) && { mesh: scopedData(mesh.get(host.name), 'mesh') }),
+    ...(facts && { facts: scopedFacts(facts) }),
+  });
+  const hostvars = hostvarsOf(inventory.hosts, (host) => given(host));
+  return (host: Host, play: Play, facts?: HostFacts): TaskScope => {
+    const names = { ...given(host, facts), hostvars };
+    return (task, loop) => scopeFor({ host: host.vars, play: play.vars, task: task.vars, loop, given: names });
+  };
+}
+
+/** What must be looked at on each host for a playbook: known before there are facts. */
+export function foreseeInterests(input: PrepareInput): (host: string) => Interests {
+  const mesh = desired(networkInput(input, allot(input, new Map()), new Map(), new Set()));
+  const scopeOf = scopes(input, mesh);
+  const hosts = hostsOf(input.inventory, input.playbook);
+  const interests = new Map<string, Partial<Interests>[]>(
+    hosts.map((host) => [host.name, [ALWAYS, { bridges: [host.mesh.bridge] }]]),
+  );
+  for (const play of input.playbook.plays) {
+    const chosen = new Set(selectHosts(input.inventory, play.hosts).map((host) => host.name));
+    for (const host of hosts.filter(({ name }) => chosen.has(name))) {
+      for (const task of [...play.tasks, ...play.handlers]) {
+        const resource = input.resources.get(task.resource);
+        for (const params of foreseeTask(task, scopeOf(host, play))) {
+          if (resource) interests.get(host.name)?.push(resource.interests(params));
+        }
+      }
+    }
+  }
+  return (host) => mergeInterests(interests.get(host) ?? [ALWAYS]);
+}
+
+/** Positions a template's error in its playbook. */
+function atTask<T>(task: Task, run: () => T): T {
+  try {
+    return run();
+  } catch (error) {
+    if (error instanceof UnknownInExpression || !(error instanceof TemplateError)) throw error;
+    const fault = templateFault(error, task.at);
+    throw new InputError([{ ...fault, message: `task '${task.name}': ${fault.message}` }]);
+  }
+}
+
+function ready(task: ExpandedTask, host: string): ReadyTask {
+  const name = task.label === undefined ? task.name : `${task.name} (${task.label})`;
+  return {
+    name,
+    resource: task.task.resource,
+    params: task.params,
+    notify: task.task.notify,
+    on: task.delegateTo ?? host,
+  };
+}
+
+function plannerPlays(
+  input: PrepareInput,
+  mesh: ReadonlyMap<string, MeshVariables>,
+  workable: ReadonlySet<string>,
+): readonly PlannerPlay[] {
+  const scopeOf = scopes(input, mesh);
+  const byName = new Map(input.inventory.hosts.map((host) => [host.name, host]));
+  return input.playbook.plays.map((play, index) => {
+    const hosts = selectHosts(input.inventory, play.hosts).flatMap(({ name }) => (workable.has(name) ? [name] : []));
+    const expand = (task: Task) => (name: string, facts: HostFacts) => {
+      const host = byName.get(name);
+      if (!host || (task.runOnce && name !== hosts[0])) return [];
+      try {
+        const expanded = atTask(task, () => expandTask(task, scopeOf(host, play, facts)));
+        return expanded.filter((one) => one.skipped === undefined).map((one) => ready(one, name));
+      } catch (error) {
+        if (error instanceof UnknownInExpression) return { unknown: `${task.name}: ${error.message}` };
+        throw error;
+      }
+    };
+    return {
+      name: play.name,
+      index,
+      hosts,
+      tasks: play.tasks.map(expand),
+      handlers: new Map(play.handlers.map((task) => [task.name, expand(task)])),
+    };
+  });
+}
+
+function hostPlan(
+  host: Host,
+  observed: Observed,
+  planned: ReturnType<typeof planTasks>,
+  refusals: ReadonlyMap<string, string>,
+): HostPlan {
+  const facts = observed.facts.get(host.name);
+  const shared = {
+    host: host.name,
+    containers: containersOf(facts, host.mesh.dockerBridge),
+    lastRun: facts?.mesh.known ? facts.mesh.value.lastRun : null,
+  };
+  const unreachable = observed.unreachable.get(host.name);
+  if (unreachable !== undefined) return { ...shared, state: 'unreachable', reason: unreachable, plays: [] };
+  const refused = refusals.get(host.name) ?? planned.hosts.get(host.name)?.refused?.reason;
+  if (refused !== undefined) return { ...shared, state: 'refused', reason: refused, plays: [] };
+  return { ...shared, state: 'ready', plays: planned.hosts.get(host.name)?.plays ?? [] };
+}
+
+function newLock(input: PrepareInput, allotment: SliceAllotment | undefined, mtu: number | null): Plan['lock'] {
+  if (!allotment || input.purpose !== 'build') return null;
+  const after = lockAfter(input.lock, allotment);
+  const text = serializeLock(mtu === null ? after : { ...after, mtu });
+  return text === input.lockText ? null : { file: input.lockFile, text };
+}
+
+export interface Prepared {
+  readonly plan: Plan;
+  readonly mesh: ReadonlyMap<string, MeshVariables>;
+}
+
+/**
+ * Makes the plan: inventory, playbook, lock file and facts in, one value out. Pure. Hosts with something against them are
+ * in it as refused, and get no changes; hosts that were not reached are in it as unreachable, and their neighbours wait.
+ *
+ * @throws {InputError} for what is wrong in the files: a template without a value, slices in conflict.
+ */
+export function prepare(input: PrepareInput, observed: Observed): Prepared {
+  const allotment = allot(input, observed.facts);
+  const [conflict, ...more] = input.purpose === 'remove' ? [] : (allotment?.conflicts ?? []);
+  if (conflict) throw new InputError([conflict, ...more]);
+  const unreachable = new Set(observed.unreachable.keys());
+  const before = networkInput(input, allotment, observed.facts, unreachable);
+  const found: readonly Finding[] = input.purpose === 'build' ? preflight(before) : [];
+  const refusals = new Map(
+    found.flatMap(({ host, severity, sentence }) => (host && severity === 'refuse' ? [[host, sentence] as const] : [])),
+  );
+  const absent = new Set([...unreachable, ...refusals.keys()]);
+  const network = networkInput(input, allotment, observed.facts, absent);
+  const mesh = desired(network);
+  const workable = new Set([...observed.facts.keys()].filter((name) => !refusals.has(name)));
+  const planned = planTasks({
+    plays: plannerPlays(input, mesh, workable),
+    facts: new Map([...observed.facts].filter(([name]) => workable.has(name))),
+    resource: (type) => input.resources.get(type),
+  });
+  const mtu = network.members.some((member) => member.facts) ? meshMtu(network) : null;
+  const hosts = hostsOf(input.inventory, input.playbook).map((host) => hostPlan(host, observed, planned, refusals));
+  const plan: Plan = {
+    version: 1,
+    created: input.now.toISOString(),
+    command: input.command,
+    inventory: input.inventory.file,
+    playbook: input.playbook.file,
+    plays: input.playbook.plays.map(({ name, serial }) => ({ name, ...(serial !== undefined && { serial }) })),
+    hosts,
+    findings: [...found, ...planned.findings, ...waitingFindings(hosts)],
+    slices: [...(allotment?.slices ?? [])].map(([host, { slice, because }]) => ({ host, slice, because })),
+    mtu,
+    lock: newLock(input, allotment, mtu),
+  };
+  return { plan, mesh };
+}
+
+function waitingFindings(hosts: readonly HostPlan[]): readonly Finding[] {
+  return hosts
+    .filter((host) => host.state === 'unreachable')
+    .map((host) => ({
+      code: 'waiting-for-host',
+      severity: 'warn',
+      sentence: `${host.host} cannot be reached: tunnels to it are waiting, neither made nor removed`,
+      fix: 'run the same command again when it is back',
+    }));
+}
