@@ -1,0 +1,44 @@
+import { type Command, Option } from 'commander';
+import { inventoryFile, openInventory } from './inventory-file.js';
+
+interface Options {
+  readonly inventory?: string;
+  readonly list?: boolean;
+  readonly graph?: boolean;
+  readonly host?: string;
+  readonly json?: boolean;
+  readonly limit?: string;
+}
+
+/** `mesh inventory`: what was understood of an inventory, and where each value came from. */
+export function register(program: Command): void {
+  program
+    .command('inventory [inventory]')
+    .description('show the hosts, groups and variables of an inventory, and where each value came from')
+    .option('-i, --inventory <file>', 'the inventory (else $MESH_INVENTORY, else ./inventory.yml)')
+    .addOption(
+      new Option('--list', 'every host; with --json in the shape of ansible-inventory --list').conflicts([
+        'graph',
+        'host',
+      ]),
+    )
+    .addOption(new Option('--graph', 'groups and hosts as a tree, with addresses').conflicts(['host']))
+    .option('--host <name>', 'the variables of one host with their origin, its connection and its mesh settings')
+    .option('-l, --limit <pattern>', 'only these hosts, e.g. web:&prod:!docker42')
+    .option('--json', 'as JSON')
+    .action((file: string | undefined, options: Options) => show(inventoryFile(file, options), options));
+}
+
+async function show(file: string, options: Options): Promise<void> {
+  const [inventory, list] = await Promise.all([openInventory(file, options), import('../inventory/list.js')]);
+  const json = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`;
+  if (options.host !== undefined) {
+    const { oneHost } = await import('../inventory/patterns.js');
+    const host = oneHost(inventory, options.host);
+    process.stdout.write(options.json ? json(list.toHostJson(host)) : `${list.toHostText(host)}\n`);
+  } else if (options.json) {
+    process.stdout.write(json(list.toAnsibleList(inventory)));
+  } else {
+    process.stdout.write(`${options.graph ? list.toGraph(inventory) : list.toTable(inventory)}\n`);
+  }
+}
