@@ -62,18 +62,25 @@ export function hostvarsOf(hosts: readonly Host[], given: (host: Host) => Readon
 
 /** The facts as `facts`: what could not be read is unknown, and says why when a template needs it. */
 export function scopedFacts(facts: HostFacts): Scoped {
-  return scopedData(facts, 'facts');
+  return asScoped(facts, 'facts');
 }
 
-/** Data of any shape for templates; a fact that is not known becomes `Unknown`. `path` is how people name the data. */
-export function scopedData(value: unknown, path: string): Scoped {
-  if (Array.isArray(value)) return value.map((item: unknown, index) => scopedData(item, `${path}[${index}]`));
+/**
+ * Any data of the program's own as a template sees it: facts unwrapped, properties that are undefined left out. Its texts
+ * are never taken for templates.
+ *
+ * @param path - how people name it: `mesh`.
+ */
+export function asScoped(value: unknown, path: string): Scoped {
+  if (Array.isArray(value)) return value.map((item: unknown, index) => asScoped(item, `${path}[${index}]`));
   if (typeof value === 'object' && value !== null) {
-    if ('known' in value && value.known === true && 'value' in value) return scopedData(value.value, path);
+    if ('known' in value && value.known === true && 'value' in value) return asScoped(value.value, path);
     if ('known' in value && value.known === false && 'why' in value)
       return new Unknown(`${path} (${String(value.why)})`);
     return Object.fromEntries(
-      Object.entries(value).map(([key, item]: [string, unknown]) => [key, scopedData(item, `${path}.${key}`)]),
+      Object.entries(value)
+        .filter(([, item]: [string, unknown]) => item !== undefined)
+        .map(([key, item]: [string, unknown]) => [key, asScoped(item, `${path}.${key}`)]),
     );
   }
   return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? value : null;
