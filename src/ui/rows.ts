@@ -1,6 +1,6 @@
 import type { HostState } from '../events/types.js';
 import type { Style, Symbols, Tone } from './style.js';
-import { clean, column, duration, fit, plural, width } from './text.js';
+import { clean, column, duration, plural, truncate, width } from './text.js';
 import { type HostView, isBroken, isFinal, type Model, type PlayView, type TaskView } from './view-model.js';
 
 export interface Span {
@@ -61,10 +61,6 @@ export function rows(model: Model, view: View): Row[] {
 function header(model: Model, view: View): Row[] {
   const spin = spinner(view);
   const heads: Row[] = [];
-  if (model.stopping !== undefined) {
-    const text = `Stopping: ${clean(model.stopping)}`;
-    heads.push(layout(view, 0, { text: view.symbols.warning, tone: 'warn' }, [{ text, tone: 'warn' }]));
-  }
   const playing = model.plays.filter((play) => play.durationMs === undefined);
   for (const play of playing.slice(0, Math.max(1, view.rows >> 2))) heads.push(playRow(model, play, view));
   if (model.proof && !model.proof.ended) heads.push(proofRow(model, view));
@@ -294,7 +290,7 @@ function cutSpans(spans: readonly Span[], room: number, ellipsis: string): { spa
   for (const span of spans) {
     const left = room - used;
     if (left <= 0) break;
-    const text = fit(span.text, left, ellipsis);
+    const text = truncate(span.text, left, ellipsis);
     used += width(text);
     kept.push({ text, tone: span.tone });
     if (text !== span.text) break;

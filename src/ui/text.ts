@@ -103,7 +103,7 @@ export function width(text: string): number {
 }
 
 /** At most `room` cells of clean text; where some was cut, it ends in `…` (or what `ellipsis` says). */
-export function fit(text: string, room: number, ellipsis = '…'): string {
+export function truncate(text: string, room: number, ellipsis = '…'): string {
   // A thousand marks on one letter are one cell wide: the length is bounded too.
   if (width(text) <= room && text.length <= 8 * Math.max(room, 1)) return text;
   const mark = width(ellipsis) <= room ? ellipsis : '';
@@ -121,7 +121,7 @@ export function fit(text: string, room: number, ellipsis = '…'): string {
 
 /** Exactly `room` cells: cut or filled with spaces. */
 export function column(text: string, room: number, side: 'left' | 'right' = 'left', ellipsis = '…'): string {
-  const cut = fit(text, room, ellipsis);
+  const cut = truncate(text, room, ellipsis);
   const gap = ' '.repeat(Math.max(0, room - width(cut)));
   return side === 'left' ? cut + gap : gap + cut;
 }
