@@ -1,0 +1,174 @@
+import { quote } from '../../quote.js';
+import { type FormerFile, putBack } from '../former-file.js';
+import { lines, MESH_HOME } from '../shell.js';
+
+/** What a step began and did not end: the next plan goes on with it. */
+export const PENDING = `${MESH_HOME}/pending`;
+
+/** Stands from the writing of dockerd's settings to the end of the restart; holds the ids of what ran. */
+export const RESTART_PENDING = `${PENDING}/docker`;
+
+/** A step may wait for dockerd to stop its containers, to start twice, and to start containers again. */
+export const RESTART_SECONDS = 480;
+
+/** The default bridge network as a test for the end of a restart. */
+export interface Expected {
+  readonly subnet: string | null | undefined;
+  readonly gateway: string | null | undefined;
+}
+
+/** docker0 as it was, or null where there was none. */
+export interface FormerBridge {
+  readonly addresses: readonly string[];
+  readonly mtu: number;
+}
+
+export const markPending = lines(
+  `mkdir -p -m 0700 ${MESH_HOME} ${PENDING}`,
+  `[ -e ${RESTART_PENDING} ] || : >${RESTART_PENDING}`,
+);
+
+/** Functions that the commands below share. `docker ps` would start a stopped dockerd by its socket, so it is asked first. */
+function functions(service: string): string {
+  return lines(
+    markPending,
+    'note_running() {',
+    `  ! systemctl is-active --quiet ${service} || docker ps -q --no-trunc >>${RESTART_PENDING}`,
+    '}',
+    'is_up() {',
+    '  tries=0',
+    "  until docker version --format '{{.Server.Version}}' >/dev/null 2>&1; do",
+    '    tries=$((tries + 1)); [ "$tries" -lt 30 ] || return 1; sleep 1',
+    '  done',
+    '}',
+    // Twice: a container may share the network of one that is later in the list.
+    'start_again() {',
+    '  for round in 1 2; do',
+    '    stopped=',
+    `    for id in $(sort -u ${RESTART_PENDING}); do`,
+    '      docker inspect --type container "$id" >/dev/null 2>&1 || continue',
+    '      docker start "$id" >/dev/null || stopped="$stopped $id"',
+    '    done',
+    '    [ -n "$stopped" ] || break',
+    '  done',
+    `  rm -f ${RESTART_PENDING}`,
+    '}',
+    'report_stopped() {',
+    '  [ -z "$stopped" ] || { echo "dockerd runs, but these containers did not start again:$stopped" >&2; exit 1; }',
+    '}',
+  );
+}
+
+export interface Restart {
+  readonly service: string;
+  readonly bridge: string;
+  /** The file with dockerd's settings, and what to put back if dockerd does not start with it. */
+  readonly path: string;
+  readonly old: FormerFile | undefined;
+  readonly expected: Expected;
+}
+
+/** Restarts dockerd, starts again what ran, and puts the old settings back where dockerd does not come up with them. */
+export function restartDocker({ service: name, bridge, path, old, expected }: Restart): string {
+  const service = quote(name);
+  return lines(
+    functions(service),
+    'note_running',
+    `was=$(${addressesOf(bridge)})`,
+    `if ! { timeout 150 systemctl restart ${service} && is_up; }; then`,
+    `  journalctl -u ${service} -n 30 --no-pager >&2 || :`,
+    old
+      ? lines(
+          "  echo 'dockerd does not start with the new settings: the old ones are put back' >&2",
+          `  ${stop(service)}`,
+          putBack(path, old),
+          `  ${setAddresses(bridge, '$was')}`,
+          `  systemctl reset-failed ${service} 2>/dev/null || :`,
+          `  if timeout 150 systemctl start ${service} && is_up; then start_again; report_stopped`,
+          "  else echo 'dockerd does not start with the old settings either' >&2; fi",
+        )
+      : "  echo 'dockerd does not start with its settings' >&2",
+    '  exit 1',
+    'fi',
+    'start_again',
+    expects(expected),
+    'report_stopped',
+  );
+}
+
+export interface Return {
+  readonly service: string;
+  readonly bridge: string;
+  readonly path: string;
+  readonly file: FormerFile;
+  readonly former: FormerBridge | null;
+  readonly expected: Expected;
+  /** Whether dockerd is to run afterwards. */
+  readonly start: boolean;
+}
+
+/**
+ * Puts dockerd's settings and docker0's addresses back. dockerd without `bip` takes the addresses that it finds on the
+ * bridge, so it has to be down while they are changed.
+ */
+export function returnDocker({ service: name, bridge, path, file, former, expected, start }: Return): string {
+  const service = quote(name);
+  const link = quote(bridge);
+  return lines(
+    functions(service),
+    'note_running',
+    stop(service),
+    putBack(path, file),
+    former === null
+      ? `ip link delete ${link} 2>/dev/null || :`
+      : lines(
+          `if ip link show dev ${link} >/dev/null 2>&1; then`,
+          `  ${setAddresses(bridge, former.addresses.map(quote).join(' '))}`,
+          // Set only where it differs: a bridge whose MTU was set by hand no longer follows its ports (ip-link(8), Linux br_if.c).
+          `  ip -o link show dev ${link} | grep -q ' mtu ${former.mtu} ' || ip link set dev ${link} mtu ${former.mtu}`,
+          'fi',
+        ),
+    start
+      ? lines(
+          `if ! { timeout 150 systemctl start ${service} && is_up; }; then`,
+          `  journalctl -u ${service} -n 30 --no-pager >&2 || :`,
+          "  echo 'dockerd does not start with the settings that it had before' >&2; exit 1",
+          'fi',
+          'start_again',
+          expects(expected),
+          'report_stopped',
+        )
+      : `rm -f ${RESTART_PENDING}`,
+  );
+}
+
+/** The socket would start dockerd again at the next `docker ps` of anybody. */
+function stop(service: string): string {
+  return `systemctl stop docker.socket 2>/dev/null || :\nsystemctl stop ${service}`;
+}
+
+function addressesOf(bridge: string): string {
+  return `ip -4 -o addr show dev ${quote(bridge)} 2>/dev/null | sed -n 's/.* inet \\([0-9./]*\\) .*/\\1/p' || :`;
+}
+
+function setAddresses(bridge: string, addresses: string): string {
+  const link = quote(bridge);
+  if (addresses === '') return `ip -4 addr flush dev ${link}`;
+  return lines(
+    `if ip -4 addr flush dev ${link} 2>/dev/null; then`,
+    `  for address in ${addresses}; do ip addr add "$address" brd + dev ${link}; done`,
+    'fi',
+  );
+}
+
+/** A restart that returns 0 and changes nothing is a failure: the network is asked for. */
+function expects({ subnet, gateway }: Expected): string {
+  if (subnet === undefined || subnet === null) return '';
+  const want = quote(`${subnet} ${gateway ?? ''}`.trim());
+  const fields = gateway ? '{{.Subnet}} {{.Gateway}}' : '{{.Subnet}}';
+  return lines(
+    `now=$(docker network inspect bridge --format '{{range .IPAM.Config}}${fields}{{"\\n"}}{{end}}')`,
+    `printf '%s\\n' "$now" | grep -qxF ${want} ||`,
+    `  { echo "dockerd runs, but its network bridge is not ${want.replaceAll("'", '')}: $now" >&2; exit 1; }`,
+  );
+}
