@@ -11,6 +11,8 @@ export interface Interests {
   readonly sysctls: readonly string[];
   /** Commands whose exit code is wanted; they must not change anything. Keyed by the text itself. */
   readonly checks: readonly string[];
+  /** Open vSwitch bridges whose flows are read beside those that mesh marked; the flows of the others are unknown. */
+  readonly bridges: readonly string[];
 }
 
 export interface HostFacts {
@@ -49,7 +51,7 @@ export interface SystemFacts {
   readonly osName: string;
   readonly packageFormat: 'deb' | 'rpm' | 'unknown';
   readonly init: 'systemd' | 'other';
-  /** Seconds since 1970 by the host's clock, and the laptop's clock minus it in seconds when the section arrived. */
+  /** Seconds since 1970 by the host's clock. */
   readonly clock: number;
   readonly uptimeSeconds: number;
   readonly memoryBytes: number;
@@ -93,9 +95,10 @@ export interface Route {
 
 export interface OpenvSwitchFacts {
   readonly installed: boolean;
-  /** ovs-vswitchd and ovsdb-server answer. */
+  /** ovsdb-server answers and ovs-vswitchd lives. */
   readonly running: boolean;
   readonly version: string | null;
+  /** Empty where ovsdb-server is stopped: what its database holds is then not known. */
   readonly bridges: readonly OvsBridge[];
 }
 
@@ -177,7 +180,7 @@ export interface Container {
 
 export interface IptablesFacts {
   readonly installed: boolean;
-  /** Policies as `filter/INPUT` → `ACCEPT`. */
+  /** Policies as `filter/INPUT` → `ACCEPT`; a chain without one (not built in) is there with `-`. */
   readonly policies: Readonly<Record<string, string>>;
   /** Rules as iptables-save prints them, in order, with the table before: `filter -A INPUT …`. */
   readonly rules: readonly string[];
