@@ -6,7 +6,6 @@ import * as inventory from './inventory.js';
 import * as lab from './lab.js';
 import { reportAndExit } from './report-error.js';
 import * as run from './run.js';
-import * as verify from './verify.js';
 
 const program = new Command('mesh')
   .description(
@@ -33,6 +32,6 @@ Exit codes: 0 done, 1 something failed, 2 the input is wrong, 3 plan found diffe
   )
   .exitOverride();
 
-for (const command of [deploy, verify, run, inventory, facts, exec, lab]) command.register(program);
+for (const command of [deploy, run, inventory, facts, exec, lab]) command.register(program);
 
 program.parseAsync(process.argv).catch((error: unknown) => reportAndExit(error));

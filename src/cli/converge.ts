@@ -1,0 +1,144 @@
+import { readFile } from 'node:fs/promises';
+import { hostname, userInfo } from 'node:os';
+import type { Plan } from '../engine/types.js';
+import { quoteAll } from '../quote.js';
+import { inventoryFile, openInventory } from './inventory-file.js';
+import type { ApplyOptions } from './options.js';
+import { packageFile } from './package-file.js';
+
+export type Mode = 'plan' | 'deploy' | 'verify' | 'teardown' | 'run';
+
+export interface Request {
+  readonly mode: Mode;
+  /** The inventory as given on the command line, if it was. */
+  readonly argument: string | undefined;
+  readonly options: Partial<ApplyOptions> & Pick<ApplyOptions, 'forks' | 'output'>;
+  /** A playbook's file; undefined: the one that belongs to the mode. */
+  readonly playbook?: string;
+}
+
+/** What a person would type to run this again. */
+function commandLine({ mode, playbook, options }: Request, inventory: string): string {
+  const words = playbook === undefined ? [mode, inventory] : [mode, playbook, '-i', inventory];
+  return quoteAll(['mesh', ...words, ...(options.limit === undefined ? [] : ['--limit', options.limit])]);
+}
+
+async function openPlaybook(request: Request, types: readonly string[]) {
+  const { InputError } = await import('../errors.js');
+  const [{ parsePlaybook }, { selectTasks }] = await Promise.all([
+    import('../playbook/parse.js'),
+    import('../playbook/tags.js'),
+  ]);
+  const own = request.mode === 'teardown' ? 'playbooks/teardown.yml' : 'playbooks/deploy.yml';
+  const file = request.playbook ?? packageFile(own);
+  const text = await readFile(file, 'utf8').catch((error: unknown) => {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw InputError.of(`the playbook ${file} cannot be read: ${reason}`, { fix: 'name a playbook that exists' });
+  });
+  const playbook = parsePlaybook(text, request.playbook ?? own, types);
+  const { tags = [], skipTags = [] } = request.options;
+  return selectTasks(playbook, { tags, skipTags });
+}
+
+/**
+ * Runs a request from files to exit code: opens inventory, playbook and lock, a screen and a transport, and converges.
+ * The first Ctrl-C lets running steps end; the second leaves at once.
+ */
+export async function convergeCommand(request: Request): Promise<void> {
+  const { options } = request;
+  const file = inventoryFile(request.argument, options);
+  const [
+    inventory,
+    { resources },
+    { lockFileOf, readLock },
+    { createEventStream, newRunId },
+    { chooseScreen },
+    { terminalQuestions },
+    { createTransport },
+    { converge },
+    results,
+  ] = await Promise.all([
+    openInventory(file, options),
+    import('../resources/index.js'),
+    import('../inventory/lock.js'),
+    import('../events/stream.js'),
+    import('../ui/screen.js'),
+    import('../ui/questions.js'),
+    import('../ssh/transport.js'),
+    import('../engine/converge.js'),
+    import('./results.js'),
+  ]);
+  const [playbook, lock] = await Promise.all([openPlaybook(request, [...resources.keys()]), readLock(file)]);
+  const lockFile = lockFileOf(file);
+  const lockText = await readFile(lockFile, 'utf8').catch(() => '');
+
+  const run = newRunId();
+  const stream = createEventStream(run);
+  const { stdout, stderr, stdin, env } = process;
+  const screen = await chooseScreen({
+    output: options.json ? 'text' : options.output,
+    quiet: options.quiet || options.json,
+    verbose: options.verbose,
+    stdout,
+    stderr,
+    env,
+  }).open(stream);
+  const stop = new AbortController();
+  const questions = terminalQuestions({ stdin, output: stderr, screen });
+  const transport = createTransport({
+    questions,
+    acceptNew: options.acceptNew ?? false,
+    forks: options.forks,
+    askBecomePass: options.askBecomePass ?? false,
+  });
+  let interrupts = 0;
+  const interrupt = () => {
+    interrupts += 1;
+    if (interrupts > 1) {
+      void screen.stop().finally(() => process.exit(130));
+      return;
+    }
+    stop.abort();
+  };
+  process.on('SIGINT', interrupt).on('SIGTERM', interrupt);
+
+  const mode = options.check && request.mode !== 'verify' ? 'plan' : request.mode;
+  const print = results.printerFor(options, { stdout, env });
+  const proof = print.collect(stream);
+  try {
+    const done = await converge({
+      mode,
+      inventory,
+      playbook,
+      resources,
+      lock,
+      lockFile,
+      lockText,
+      transport,
+      run,
+      who: `${userInfo().username}@${hostname()}`,
+      command: commandLine(request, file),
+      forks: options.forks,
+      yes: options.yes ?? false,
+      restartDocker: options.restartDocker ?? false,
+      detailedExitCode: options.detailedExitcode ?? false,
+      emit: stream.emit,
+      conversation: {
+        showPlan: (plan: Plan) => {
+          screen.pause();
+          print.plan(plan, mode);
+          screen.resume();
+        },
+        confirm: (question) => questions.confirm(question),
+      },
+      stop: stop.signal,
+    });
+    await screen.stop();
+    print.end(proof.events(), done);
+    process.exitCode = done.exitCode;
+  } finally {
+    await screen.stop();
+    process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
+    await transport.close();
+  }
+}

@@ -1,0 +1,223 @@
+import { execFile, spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createFrameReader, createLineReader, type Frame, parseJournalLine } from '../../src/engine/journal.js';
+import { lockCommand, parseLockAnswer } from '../../src/engine/lock.js';
+import { applyProgram, followScript, type ProgramInput, startScript, stopScript } from '../../src/engine/program.js';
+import type { PlannedChange } from '../../src/engine/types.js';
+
+const run = promisify(execFile);
+let home = '';
+
+/** The same text over folders of this test's own: the real ones belong to root and to hosts. */
+function here(text: string): string {
+  return text
+    .replaceAll('/var/lib/mesh', join(home, 'state'))
+    .replaceAll('/run/mesh', join(home, 'run'))
+    .replaceAll('/run/systemd/system', join(home, 'no-systemd'));
+}
+
+beforeEach(() => {
+  home = mkdtempSync(join(tmpdir(), 'mesh-program-'));
+  mkdirSync(join(home, 'run'));
+});
+afterEach(() => rmSync(home, { recursive: true, force: true }));
+
+function change(command: string, more: Partial<PlannedChange> = {}): PlannedChange {
+  return { sentence: command, command, undo: { impossible: 'a test' }, ...more };
+}
+
+function input(changes: readonly PlannedChange[]): ProgramInput {
+  return { run: 'run-1', play: 0, who: 'ops@laptop', changes };
+}
+
+const folder = () => join(home, 'state/runs/run-1/0');
+
+async function start(changes: readonly PlannedChange[]): Promise<{ journal: string; output: string }> {
+  const frames: Frame[] = [];
+  const read = createFrameReader((frame) => frames.push(frame));
+  const { stdout } = await run('sh', ['-c', here(startScript(input(changes)))], { encoding: 'buffer' });
+  read(stdout);
+  const text = (kind: string) =>
+    frames.map((frame) => (frame.kind === kind && 'bytes' in frame ? frame.bytes.toString('latin1') : '')).join('');
+  return { journal: text('journal'), output: text('output') };
+}
+
+describe('the apply program', () => {
+  it('runs its steps in order, and journals each', async () => {
+    const { journal, output } = await start([change('echo one'), change('echo two >&2')]);
+    const entries = journal.trim().split('\n').map(parseJournalLine);
+    expect(entries.map((entry) => entry && [entry.kind, 'step' in entry ? entry.step : 0])).toEqual([
+      ['begin', 1],
+      ['end', 1],
+      ['begin', 2],
+      ['end', 2],
+      ['exit', 0],
+    ]);
+    expect(entries.at(-1)).toMatchObject({ state: 'done' });
+    expect(output).toBe('one\ntwo\n');
+    expect(readFileSync(join(home, 'state/last-run'), 'utf8')).toBe('run-1 ops@laptop\n');
+  });
+
+  it('stops at the first step that fails, with its code and its output', async () => {
+    const { journal, output } = await start([change('echo "no bridge" >&2; false; echo never'), change('echo later')]);
+    expect(journal).toMatch(/^B 1 .*\nE 1 failed 1 \d+ 10\nX failed \d+\n$/);
+    expect(output).toBe('no bridge\n');
+  });
+
+  it('does not run a guarded step that is not needed', async () => {
+    const { journal, output } = await start([
+      change('echo no', { guard: 'false' }),
+      change('echo yes', { guard: 'true' }),
+    ]);
+    expect(journal).toMatch(/E 1 unneeded 0/);
+    expect(output).toBe('yes\n');
+  });
+
+  it('ends a step that takes too long', async () => {
+    const { journal, output } = await start([change('sleep 30', { timeoutSeconds: 1 })]);
+    expect(journal).toMatch(/E 1 failed 124/);
+    expect(output).toBe('ended after 1 seconds\n');
+  });
+
+  it('writes a former value before the change, and never again', async () => {
+    const key = 'sysctl/net.ipv4.ip_forward';
+    const file = join(home, 'state/record', key);
+    const records = [{ key, value: { was: "it's 0" } }];
+    await start([change(`cat '${file}'`, { records }), change('true', { records: [{ key, value: { was: '1' } }] })]);
+    expect(JSON.parse(readFileSync(file, 'utf8'))).toEqual({ was: "it's 0" });
+    expect(readFileSync(join(folder(), 'output'), 'utf8')).toBe(`${JSON.stringify(records[0]?.value)}\n`);
+  });
+
+  it('refuses a record whose key leaves its folder', () => {
+    expect(() => applyProgram(input([change('true', { records: [{ key: '../x', value: 1 }] })]))).toThrow(/key/);
+  });
+
+  it('is not run twice by a second start', async () => {
+    await start([change('echo once')]);
+    const again = await start([change('echo once')]);
+    expect(again.output).toBe('once\n');
+    expect(again.journal.match(/^B/gm)).toHaveLength(1);
+  });
+
+  it('ends between two steps when a stop file is there', async () => {
+    const go = join(home, 'go');
+    const program = spawn('sh', [
+      '-c',
+      here(startScript(input([change(`until [ -e '${go}' ]; do sleep 0.05; done`), change('echo no')]))),
+    ]);
+    const frames: Frame[] = [];
+    const begun = new Promise<void>((resolve) => {
+      const lines = createLineReader(() => resolve());
+      const read = createFrameReader((frame) => {
+        frames.push(frame);
+        if (frame.kind === 'journal') lines(frame.bytes);
+      });
+      program.stdout.on('data', read);
+    });
+    await begun;
+    await run('sh', ['-c', here(stopScript('run-1', 0))]);
+    writeFileSync(go, '');
+    await new Promise((resolve) => program.on('close', resolve));
+    const journal = readFileSync(join(folder(), 'journal'), 'utf8');
+    expect(journal).toMatch(/E 1 done[^\n]*\nX stopped \d+\n$/);
+  });
+
+  it('can be followed from any byte on, whatever its output holds', async () => {
+    await start([change(`printf 'a\\000\\377\\nJ 5\\nX done 1\\n'`)]);
+    const journal = readFileSync(join(folder(), 'journal'));
+    const output = readFileSync(join(folder(), 'output'));
+    for (const [j, o] of [
+      [0, 0],
+      [3, 2],
+      [journal.length, output.length],
+    ] as const) {
+      const { stdout } = await run('sh', ['-c', here(followScript('run-1', 0, j, o))], { encoding: 'buffer' });
+      const pieces: { journal: Buffer[]; output: Buffer[] } = { journal: [], output: [] };
+      const read = createFrameReader((frame) => {
+        if (frame.kind === 'journal' || frame.kind === 'output') pieces[frame.kind].push(Buffer.from(frame.bytes));
+      });
+      for (const byte of stdout) read(Buffer.from([byte]));
+      expect(Buffer.concat(pieces.journal)).toEqual(journal.subarray(j));
+      expect(Buffer.concat(pieces.output)).toEqual(output.subarray(o));
+    }
+  });
+
+  it('says that a program is gone which was killed', async () => {
+    mkdirSync(folder(), { recursive: true });
+    writeFileSync(join(folder(), 'journal'), 'B 1 1 0\n');
+    writeFileSync(join(folder(), 'output'), '');
+    const dead = spawn('true');
+    await new Promise((resolve) => dead.on('close', resolve));
+    writeFileSync(join(folder(), 'pid'), `${dead.pid}\n`);
+    const { stdout } = await run('sh', ['-c', here(followScript('run-1', 0, 0, 0))]);
+    expect(stdout).toBe('J 8\nB 1 1 0\nG 0\n');
+  });
+});
+
+describe('the lock', () => {
+  const request = {
+    run: 'run-1',
+    who: 'ops@laptop',
+    since: '2026-01-31T10:00:00.000Z',
+    what: 'mesh deploy x',
+    lastRun: null,
+  };
+
+  /** Takes the lock; `end` closes its stdin, as a lost or closed connection does. */
+  async function take(more: Partial<typeof request> = {}) {
+    mkdirSync(join(home, 'state'), { recursive: true });
+    // exec: the process that is killed is the holder itself, not a shell around it.
+    const holder = spawn('sh', ['-c', `exec ${here(lockCommand({ ...request, ...more }))}`]);
+    const line = await new Promise<string>((resolve) => holder.stdout.on('data', createLineReader(resolve)));
+    const closed = new Promise((resolve) => holder.on('close', resolve));
+    return {
+      answer: parseLockAnswer(line),
+      kill: async () => {
+        holder.kill('SIGKILL');
+        await closed;
+      },
+      end: async () => {
+        holder.stdin.end();
+        await closed;
+      },
+    };
+  }
+
+  it('is held by one, who is named to the other, and is free again after the end', async () => {
+    const first = await take();
+    expect(first.answer).toEqual({ kind: 'held' });
+    const second = await take({ run: 'run-2' });
+    expect(second.answer).toEqual({
+      kind: 'busy',
+      by: 'ops@laptop, since 2026-01-31T10:00:00.000Z: mesh deploy x',
+    });
+    await second.end();
+    await first.end();
+    const third = await take({ run: 'run-3' });
+    expect(third.answer).toEqual({ kind: 'held' });
+    await third.end();
+  });
+
+  it('is taken over from a holder that was killed', async () => {
+    const first = await take();
+    await first.kill();
+    const second = await take({ run: 'run-2', who: 'root@other' });
+    expect(second.answer).toMatchObject({ kind: 'taken over', from: expect.stringContaining('ops@laptop') });
+    await second.end();
+  });
+
+  it('is not given for a plan that is out of date', async () => {
+    mkdirSync(join(home, 'state'), { recursive: true });
+    writeFileSync(join(home, 'state/last-run'), 'run-0 root@other\n');
+    const first = await take();
+    expect(first.answer).toEqual({ kind: 'outdated', by: 'run-0 root@other' });
+    await first.end();
+    const second = await take({ lastRun: 'run-0 root@other' });
+    expect(second.answer).toEqual({ kind: 'held' });
+    await second.end();
+  });
+});

@@ -1,0 +1,79 @@
+import { describe, expect, it } from 'vitest';
+import { preflight } from '../../src/network/preflight.js';
+import { type MemberOptions, member } from './members.js';
+
+function findings(...members: MemberOptions[]) {
+  return preflight({ members: members.map(member), lockedMtu: 1462 }).map(({ host, code, severity }) =>
+    [severity, code, host].filter(Boolean).join(' '),
+  );
+}
+
+describe('preflight', () => {
+  it('has nothing to say about two sound hosts', () => {
+    expect(
+      findings({ number: 41, mesh: { datapath: 'system' } }, { number: 42, mesh: { datapath: 'system' } }),
+    ).toEqual([]);
+  });
+
+  it('notes that one host has no tunnels', () => {
+    expect(findings({ mesh: { datapath: 'system' } })).toEqual(['note one-host']);
+  });
+
+  it.each<[string, MemberOptions, string]>([
+    ['the underlay address is elsewhere', { address: '10.0.0.5' }, 'refuse underlay-not-on-host docker41'],
+    ['the kernel has no GRE', { system: { modules: ['openvswitch'] } }, 'refuse kernel-without-tunnels docker41'],
+    ['the underlay is smaller than the mesh', { linkMtu: 1400 }, 'refuse underlay-too-small docker41'],
+    ['there is no systemd', { system: { init: 'other' } }, 'refuse no-systemd docker41'],
+    ['Open vSwitch shall be built', { mesh: { ovsSource: 'build' } }, 'refuse no-source docker41'],
+    [
+      'Open vSwitch is missing and no package can bring it',
+      {
+        system: { packageFormat: 'rpm', osName: 'CentOS Stream 9' },
+        facts: {
+          openvswitch: { known: true, value: { installed: false, running: false, version: null, bridges: [] } },
+        },
+      },
+      'refuse no-source docker41',
+    ],
+    [
+      'the answer of Open vSwitch is unknown',
+      { facts: { openvswitch: { known: false, why: 'timed out' } } },
+      'refuse openvswitch-unknown docker41',
+    ],
+    [
+      'another link takes a part of the network',
+      {
+        facts: {
+          routes: {
+            known: true,
+            value: [{ to: '172.17.99.0/24', via: null, link: 'tun0', source: null, protocol: null, metric: null }],
+          },
+        },
+      },
+      'warn route-in-cidr docker41',
+    ],
+  ])('finds that %s', (_, options, wanted) => {
+    const first = { ...options, mesh: { datapath: 'system' as const, ...options.mesh } };
+    expect(findings(first, { number: 42, mesh: { datapath: 'system' } })).toEqual([wanted]);
+  });
+
+  it('finds clones by their machine-id', () => {
+    const same = { system: { machineId: 'one' }, mesh: { datapath: 'system' as const } };
+    expect(findings({ number: 41, ...same }, { number: 42, ...same })).toEqual([
+      'warn same-machine-id docker41',
+      'warn same-machine-id docker42',
+    ]);
+  });
+
+  it('warns where the userspace datapath cannot reach the underlay', () => {
+    expect(findings({ number: 41 }, { number: 42 })).toEqual([
+      'warn netdev-underlay docker41',
+      'warn netdev-underlay docker42',
+    ]);
+  });
+
+  it('says what to do about everything that it refuses', () => {
+    const found = preflight({ members: [member({ address: '10.0.0.5', system: { init: 'other' } })] });
+    for (const { severity, fix } of found) if (severity === 'refuse') expect(fix).toBeTruthy();
+  });
+});

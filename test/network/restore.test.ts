@@ -1,0 +1,43 @@
+import { execFileSync } from 'node:child_process';
+import { describe, expect, it } from 'vitest';
+import { restoreScript, restoreUnit } from '../../src/network/restore.js';
+
+const input = {
+  bridge: 'br0',
+  dockerBridge: 'docker0',
+  bip: '172.17.41.1/16',
+  slice: '172.17.41.0/24',
+  mtu: 1462,
+  flows: ['priority=100,icmp6,icmp_type=134,actions=drop'],
+  routes: [{ to: '172.17.0.0/16', link: 'docker0' }],
+  sysctls: { 'net.ipv6.conf.br0.disable_ipv6': '1' },
+  firewall: [
+    { table: 'filter' as const, chain: 'DOCKER-USER', rule: ['-p', 'gre', '-j', 'DROP'], position: 'first' as const },
+  ],
+};
+
+describe('restoreScript', () => {
+  it('is a program that a POSIX shell reads', () => {
+    execFileSync('sh', ['-n'], { input: restoreScript(input) });
+  });
+
+  it('joins the bridges last of all', () => {
+    const lines = restoreScript(input).trim().split('\n');
+    expect(lines.at(-2)).toBe('ip link set dev br0 master docker0 || failed=1');
+    expect(lines.filter((line) => line.includes(' master '))).toHaveLength(1);
+  });
+
+  it('quotes what it is given', () => {
+    const script = restoreScript({ ...input, bridge: "br'$(id)" });
+    expect(script).not.toMatch(/[^']\$\(id\)[^']/);
+    execFileSync('sh', ['-n'], { input: script });
+  });
+});
+
+describe('restoreUnit', () => {
+  it('follows restarts, and comes back after a stop and a start', () => {
+    const unit = restoreUnit(['docker', 'openvswitch-switch']);
+    expect(unit).toContain('PartOf=docker.service openvswitch-switch.service\n');
+    expect(unit).toContain('WantedBy=docker.service openvswitch-switch.service multi-user.target\n');
+  });
+});
