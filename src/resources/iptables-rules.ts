@@ -64,7 +64,7 @@ function addition(wait: number, { table, chain, words }: Place, position: Firewa
   return `${call(wait, table, '-C', chain, words)} 2>/dev/null || ${insert}`;
 }
 
-const say = ({ words }: Place) => words.filter((word, at) => !isMark(words, at)).join(' ');
+const say = ({ words }: Place) => words.filter((_, at) => !isMark(words, at)).join(' ');
 
 /** Whether the word at this index belongs to the mark. */
 function isMark(words: readonly string[], at: number): boolean {

@@ -260,7 +260,7 @@ function deviceChanges(params: Params, facts: HostFacts): readonly Change[] {
       effect: (now) => removeIpv6(setSysctl(now, key, '1'), name),
     });
   }
-  if (!link || !link.up || (mtu !== undefined && link.mtu !== mtu)) {
+  if (!link?.up || (mtu !== undefined && link.mtu !== mtu)) {
     const words = `${mtu === undefined ? '' : ` mtu ${mtu}`} up`;
     changes.push({
       sentence: `bring ${name} up${mtu === undefined ? '' : ` with MTU ${mtu}`}`,
@@ -373,9 +373,7 @@ export const ovsBridge: Resource<Params> = {
   type: 'ovs_bridge',
   schema,
   label: ({ name }) => name,
-  interests: ({ name }) => ({
-    sysctls: [linkSysctl('ipv6', String(name), 'disable_ipv6')],
-  }),
+  interests: ({ name }) => ({ bridges: [name], sysctls: [linkSysctl('ipv6', name, 'disable_ipv6')] }),
   diff: (params, facts) => {
     if (params.state === 'absent' && facts.openvswitch.known && !facts.openvswitch.value.installed) return nothing;
     const ovs = runningOpenvSwitch(facts);

@@ -80,7 +80,7 @@ export const ovsFlows: Resource<Params> = {
   type: 'ovs_flows',
   schema,
   label: ({ bridge }) => `flows of ${bridge}`,
-  interests: () => ({}),
+  interests: ({ bridge }) => ({ bridges: [bridge] }),
   diff: (params, facts) => {
     if (params.flows.length === 0 && facts.openvswitch.known && !facts.openvswitch.value.installed) return nothing;
     const ovs = runningOpenvSwitch(facts);
