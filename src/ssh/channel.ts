@@ -171,7 +171,10 @@ export function runChannel(client: Client, channel: ClientChannel, work: Channel
     channel.on('error', () => undefined);
 
     const closed = (): void => {
-      if (exit === undefined) return lost('the connection broke before the command had ended');
+      if (exit === undefined) {
+        lost('the connection broke before the command had ended');
+        return;
+      }
       const code = 'code' in exit ? exit.code : undefined;
       if (!out.found) {
         const said = err.preamble.toString('utf8').replaceAll(wire.prompt ?? wire.marker, '');

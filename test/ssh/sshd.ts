@@ -47,6 +47,8 @@ export async function startSshd(lines: readonly string[] = []): Promise<Sshd> {
       'PasswordAuthentication no',
       'KbdInteractiveAuthentication no',
       'PermitRootLogin yes',
+      // The start-up files of whoever runs the tests must not matter; a test may put its own there.
+      `SetEnv HOME=${folder}`,
       ...lines,
       '',
     ].join('\n'),
