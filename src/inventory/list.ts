@@ -18,6 +18,18 @@ function isList(value: readonly Value[] | { readonly [key: string]: Value }): va
   return Array.isArray(value);
 }
 
+/** Text tagged `!unsafe`, as Ansible's JSON marks it. */
+function marked(value: Plain): Plain {
+  if (typeof value === 'string') return { __ansible_unsafe: value };
+  if (typeof value !== 'object' || value === null) return value;
+  if (isPlainList(value)) return value.map(marked);
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, marked(item)]));
+}
+
+function isPlainList(value: readonly Plain[] | { readonly [key: string]: Plain }): value is readonly Plain[] {
+  return Array.isArray(value);
+}
+
 /** The inventory in the shape of `ansible-inventory --list`: groups with hosts and children, and `_meta.hostvars`. */
 export function toAnsibleList(inventory: Inventory): { readonly [key: string]: Plain } {
   const selected = new Set(inventory.selected);
@@ -25,7 +37,9 @@ export function toAnsibleList(inventory: Inventory): { readonly [key: string]: P
   const hostvars: { [key: string]: Plain } = {};
   for (const host of inventory.hosts) {
     if (!selected.has(host.name) || host.vars.size === 0) continue;
-    hostvars[host.name] = Object.fromEntries(sorted([...host.vars].map(([name, { value }]) => [name, masked(value)])));
+    hostvars[host.name] = Object.fromEntries(
+      sorted([...host.vars].map(([name, { value, unsafe }]) => [name, unsafe ? marked(masked(value)) : masked(value)])),
+    );
   }
   Object.defineProperty(result, '_meta', { value: { hostvars }, enumerable: true });
   for (const group of inventory.groups.values()) {

@@ -7,7 +7,7 @@ const NUMERIC = String.raw`\[[0-9]+:[0-9]+(?::[0-9]+)?\]`;
 const ALPHANUMERIC = String.raw`\[(?:[a-z]:[a-z]|[0-9]+:[0-9]+)(?::[0-9]+)?\]`;
 const LABEL = String.raw`(?:[\p{L}\p{N}_]|${ALPHANUMERIC})(?:[\p{L}\p{N}_-]|${ALPHANUMERIC})*(?<![_-])`;
 const HOSTNAME = new RegExp(String.raw`^${LABEL}(?:\.${LABEL})*$`, 'iu');
-const BYTE = String.raw`(?:[01]?[0-9]{1,2}|2[0-4][0-9]|25[0-5]|${NUMERIC})`;
+const BYTE = `(?:[01]?[0-9]{1,2}|2[0-4][0-9]|25[0-5]|${NUMERIC})`;
 const IPV4 = new RegExp(`^(?:${BYTE}\\.){3}${BYTE}$`);
 
 /** What stands before and after the last colon of a host's key, where that is a port; undefined if it is no host at all. */
