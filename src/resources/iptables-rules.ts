@@ -91,8 +91,12 @@ function wantedRule(one: Params['rules'][number]): Wanted {
 function toPlace(wanted: readonly Wanted[], now: readonly IptablesRule[]): readonly Wanted[] {
   const groups = new Map<string, number>();
   let group = 0;
-  for (const [index, one] of wanted.entries()) {
-    if (index > 0 && wanted[index - 1]?.target !== one.target) group += 1;
+  const first = wanted.filter((one) => one.position === 'first');
+  const last = wanted.filter((one) => one.position === 'last');
+  let target: string | undefined;
+  for (const one of [...first, ...last]) {
+    if (target !== undefined && target !== one.target) group += 1;
+    target = one.target;
     groups.set(one.text, group);
   }
   const groupOf = (text: string) => groups.get(text) ?? 0;
@@ -102,8 +106,6 @@ function toPlace(wanted: readonly Wanted[], now: readonly IptablesRule[]): reado
     once.filter((text, at) => once.slice(at + 1).some((later) => groupOf(later) < groupOf(text))),
   );
   const keep = new Set(once.filter((text) => !misplaced.has(text)));
-  const first = wanted.filter((one) => one.position === 'first');
-  const last = wanted.filter((one) => one.position === 'last');
   // What is inserted comes before everything; so whatever belongs before it must be inserted again after it.
   const highest = Math.max(-1, ...first.filter((one) => !keep.has(one.text)).map((one) => groupOf(one.text)));
   const lowest = Math.min(group + 1, ...last.filter((one) => !keep.has(one.text)).map((one) => groupOf(one.text)));

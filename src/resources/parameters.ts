@@ -22,7 +22,7 @@ export const ipv4Address = z.ipv4({ error: 'this wants an IPv4 address such as 1
 
 /** An IPv4 network in CIDR form with its host bits zero. */
 export const ipv4Network = z
-  .cidrv4({ error: 'this wants an IPv4 network such as 172.17.0.0/16' })
+  .cidrv4({ error: 'this wants an IPv4 network such as 172.17.0.0/16', abort: true })
   .refine((cidr) => maskedNetwork(cidr) === cidr, {
     error: (issue) => `the host bits of ${String(issue.input)} are not zero`,
   });
