@@ -117,6 +117,13 @@ const CTRL_D = '\u0004';
 const CTRL_U = '\u0015';
 const ERASE = new Set(['\u0008', '\u007f']);
 
+/** Whether the character ends the typing, and with what. */
+function answerOf(char: string, typed: readonly string[]): { interrupted: boolean; secret?: string } | undefined {
+  if (char === CTRL_C) return { interrupted: true };
+  if (ENTER.test(char)) return { interrupted: false, secret: typed.join('') };
+  return char === CTRL_D && typed.length === 0 ? { interrupted: false } : undefined;
+}
+
 /** A line that is not shown while it is typed. Ctrl-D on an empty line: there is no answer. */
 function readSecret(stdin: NodeJS.ReadStream, output: NodeJS.WriteStream, prompt: string): Promise<string | undefined> {
   return new Promise((resolve, reject) => {
@@ -135,9 +142,11 @@ function readSecret(stdin: NodeJS.ReadStream, output: NodeJS.WriteStream, prompt
       const text = typeof chunk === 'string' ? chunk : decoder.write(chunk);
       // Arrow keys and the like are no part of a secret.
       for (const char of text.replace(/\u001b(?:\[[0-9;]*[A-Za-z~]|O[A-Za-z])/g, '')) {
-        if (char === CTRL_C) return finish(() => reject(new Interrupted()));
-        if (ENTER.test(char)) return finish(() => resolve(typed.join('')));
-        if (char === CTRL_D && typed.length === 0) return finish(() => resolve(undefined));
+        const ends = answerOf(char, typed);
+        if (ends) {
+          finish(() => (ends.interrupted ? reject(new Interrupted()) : resolve(ends.secret)));
+          return;
+        }
         if (char === CTRL_U) typed = [];
         else if (ERASE.has(char)) typed.pop();
         else if (char >= ' ') typed.push(char);

@@ -188,7 +188,7 @@ function standing(model: Model, host: HostView, withSentence: boolean, view: Vie
 function taskRow(host: HostView, task: TaskView, view: View): Row {
   const running = task.state === 'running' && host.step?.task === task.task;
   const mark: Record<TaskView['state'], Span> = {
-    running: running ? spinner(view) : { text: view.symbols.waiting, tone: 'dim' },
+    running: running ? { text: view.symbols.pointer, tone: 'active' } : { text: view.symbols.waiting, tone: 'dim' },
     done: { text: view.symbols.done, tone: 'good' },
     failed: { text: view.symbols.failed, tone: 'bad' },
     stopped: { text: view.symbols.stopped, tone: 'warn' },

@@ -13,6 +13,7 @@ export interface Symbols {
   readonly waiting: string;
   readonly stopped: string;
   readonly arrow: string;
+  readonly pointer: string;
   readonly dot: string;
   readonly dash: string;
   readonly pipe: string;
@@ -34,6 +35,7 @@ const UNICODE: Symbols = {
   waiting: '◌',
   stopped: '■',
   arrow: '→',
+  pointer: '›',
   dot: '·',
   dash: '—',
   pipe: '│',
@@ -49,6 +51,7 @@ const ASCII: Symbols = {
   waiting: '.',
   stopped: '#',
   arrow: '->',
+  pointer: '>',
   dot: '-',
   dash: '-',
   pipe: '|',
