@@ -218,6 +218,12 @@ class GraphReader {
       this.complaints.fault(message, key.at, 'put the name in quotes');
       return undefined;
     }
+    const strange = /[\s,]|\p{Cc}/u.test(name);
+    if (strange) {
+      const message = `${JSON.stringify(name)} cannot be the name of a host: it holds a space, a comma or a control character`;
+      this.complaints.fault(message, key.at, 'write one name on each line, with a colon after it: docker41:');
+      return undefined;
+    }
     try {
       return expandHosts(name);
     } catch (error) {

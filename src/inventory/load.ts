@@ -153,7 +153,9 @@ async function candidates(file: string): Promise<string | undefined> {
   const same = names.find((name) => basename(name, extname(name)) === basename(file, extname(file)));
   const best = same ?? nearest(basename(file), names);
   if (best) return `did you mean ${join(directory, best)}?`;
-  return names.length > 0 ? `${directory} has ${names.slice(0, 4).join(', ')}` : undefined;
+  return names.length > 0
+    ? `YAML files there: ${names.slice(0, 4).join(', ')}${names.length > 4 ? ', …' : ''}`
+    : undefined;
 }
 
 /** A sentence about what a file is that is not YAML, or undefined. */

@@ -79,14 +79,10 @@ function passwordOf(
     complaints.fault(message, origin.at, SECRET_FORMS);
     return undefined;
   }
-  const resolved = host.get(name);
-  if (resolved && typeof resolved.value === 'string' && !isTemplate(resolved.value))
-    return plainSecret(resolved.value, where);
-  complaints.fault(
-    `the template of ${name} is of a form that mesh does not know for a password`,
-    origin.at,
-    SECRET_FORMS,
-  );
+  const resolved = host.get(name, SECRET_FORMS);
+  if (!resolved) return undefined;
+  if (typeof resolved.value === 'string' && !isTemplate(resolved.value)) return plainSecret(resolved.value, where);
+  complaints.fault(`the template of ${name} does not yield text`, origin.at, SECRET_FORMS);
   return undefined;
 }
 

@@ -18,8 +18,8 @@ export interface Resolved {
 export interface HostReader {
   readonly host: string;
   readonly vars: ReadonlyMap<string, Variable>;
-  /** Undefined: not set, empty, or faulty (then the fault is noted). */
-  get(name: string): Resolved | undefined;
+  /** Undefined: not set, empty, or faulty (then the fault is noted, with `fix` where a template is to blame). */
+  get(name: string, fix?: string): Resolved | undefined;
   /** The last of several names that is set: Ansible's order among a setting's names. */
   last(names: readonly string[]): Resolved | undefined;
 }
@@ -32,9 +32,8 @@ export function readHost(
   evaluate: Evaluate | undefined,
 ): HostReader {
   let context: { [name: string]: Value } | undefined;
-  const template = (name: string, text: string, at: Position | undefined): Value => {
+  const template = (name: string, text: string, at: Position | undefined, fix = 'write the value itself'): Value => {
     if (!evaluate) {
-      const fix = 'write the value itself';
       complaints.fault(`${name} is a template, which cannot be evaluated here`, at, fix);
       return null;
     }
@@ -47,7 +46,7 @@ export function readHost(
     try {
       return evaluate(text, context);
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
+      const why = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error);
       complaints.fault(
         `the template of ${name} cannot be evaluated for host ${host}: ${why}`,
         at,
@@ -56,7 +55,7 @@ export function readHost(
       return null;
     }
   };
-  const get = (name: string): Resolved | undefined => {
+  const get = (name: string, fix?: string): Resolved | undefined => {
     const variable = vars.get(name);
     if (!variable) return undefined;
     const at = variable.origin.at;
@@ -65,7 +64,7 @@ export function readHost(
       complaints.fault(`${name} is encrypted with Ansible Vault`, at, VAULT_FIX);
       return undefined;
     }
-    if (typeof value === 'string' && isTemplate(value) && !variable.unsafe) value = template(name, value, at);
+    if (typeof value === 'string' && isTemplate(value) && !variable.unsafe) value = template(name, value, at, fix);
     return value === null ? undefined : { name, value, variable, at };
   };
   return {

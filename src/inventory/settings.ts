@@ -67,17 +67,13 @@ export function readSettings(host: HostReader, sshHost: string, complaints: Comp
     const parsed = (schema as z.ZodMiniType<SettingValue<N>>).safeParse(found.value);
     if (parsed.success) return parsed.data;
     const message = `${name} must be ${is}, and this is ${describeValue(found.value)}`;
-    complaints.fault(message, found.at, `write "${name}: ${example}"`);
+    complaints.fault(message, found.at, `write ${name}: ${example}`);
     return undefined;
   };
   const network = (name: 'mesh_cidr' | 'mesh_slice'): string | undefined => {
     const value = get(name);
     if (value === undefined || parseCidr(value)) return value;
-    complaints.fault(
-      `${name} has host bits set: ${value}`,
-      host.get(name)?.at,
-      `write "${name}: ${networkText(value)}"`,
-    );
+    complaints.fault(`${name} has host bits set: ${value}`, host.get(name)?.at, `write ${name}: ${networkText(value)}`);
     return networkText(value);
   };
   const tunnelType = get('mesh_tunnel_type') ?? 'gre';

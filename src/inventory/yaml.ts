@@ -129,7 +129,8 @@ class Reading {
     const at = this.place(alias.range[0]);
     const target = this.anchors.get(alias.source);
     if (!target) {
-      this.fault(`*${alias.source} stands inside the value that it names`, at, 'write the value out');
+      const message = `*${alias.source} names no value that ends above it`;
+      this.fault(message, at, `put the anchor &${alias.source} before the value that is meant, further up`);
       return { kind: 'scalar', value: null, at };
     }
     this.weight += target.weight;
@@ -173,7 +174,7 @@ class Reading {
     return { kind: 'list', items, at, ...(tag === 'unsafe' ? { tag } : {}) };
   }
 
-  private map(node: YAMLMap.Parsed): YamlMap {
+  private map(node: YAMLMap.Parsed): YamlNode {
     const at = this.place(node.range[0]);
     const tag = this.tag(node, at, ['map']);
     const merged: YamlEntry[] = [];
@@ -187,7 +188,7 @@ class Reading {
       }
       if (key.kind !== 'scalar') {
         this.complexKey(key);
-        continue;
+        return { kind: 'scalar', value: null, at };
       }
       const entry = { key, name: keyText(key.value), value };
       const identity = `${typeof key.value}:${entry.name}`;
@@ -236,7 +237,7 @@ function withoutOverridden(entries: readonly YamlEntry[]): YamlEntry[] {
 
 function syntaxFault(error: YAMLParseError, text: string, at: Position): Fault {
   const line = text.split(/\r?\n/)[at.line - 1] ?? '';
-  const shown = excerpt(text, at);
+  const begin = at.column === 1 ? { ...at, column: Math.max(1, line.search(/\S/) + 1) } : at;
   if (error.code === 'TAB_AS_INDENT' || /^ *\t/.test(line)) {
     const column = line.indexOf('\t') + 1;
     const tab = column > 0 ? { ...at, column } : at;
@@ -245,7 +246,7 @@ function syntaxFault(error: YAMLParseError, text: string, at: Position): Fault {
   }
   const fix = SYNTAX_FIXES[error.code];
   const message = `not valid YAML: ${error.message.replace(/\s+/g, ' ').replace(/[.:]+$/, '')}`;
-  return { message, at, excerpt: shown, ...(fix ? { fix } : {}) };
+  return { message, at: begin, excerpt: excerpt(text, begin), ...(fix ? { fix } : {}) };
 }
 
 const SYNTAX_FIXES: { readonly [code: string]: string } = {
