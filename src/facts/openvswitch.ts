@@ -123,7 +123,9 @@ export function parseOpenvSwitch(sections: Sections, interests: Interests): Fact
   if (section?.status === 'stopped') return known({ installed: true, running: false, version: null, bridges: [] });
   const read = good(sections, 'ovs', "Open vSwitch's database");
   if (!read.known) return read;
-  const rows = linesOf(read.value.content).map(readTable);
+  const rows = linesOf(read.value.content)
+    .filter((line) => line.startsWith('{'))
+    .map(readTable);
   const [system, bridgeRows, portRows, interfaceRows, controllerRows] = rows;
   if (!system || !bridgeRows || !portRows || !interfaceRows || !controllerRows || rows.length !== tables.length) {
     return unknown(

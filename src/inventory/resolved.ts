@@ -50,7 +50,7 @@ export function readHost(
       complaints.fault(
         `the template of ${name} cannot be evaluated for host ${host}: ${why}`,
         at,
-        'write the value itself',
+        fix,
       );
       return null;
     }

@@ -1,8 +1,8 @@
 import type { Fault, Position } from '../errors.js';
 import { excerpt } from '../inventory/excerpt.js';
+import { nearest } from '../inventory/nearest.js';
 import type { Value } from '../inventory/types.js';
 import type { YamlEntry, YamlMap, YamlNode, YamlScalar } from '../inventory/yaml.js';
-import { nearest } from './expression/nearest.js';
 import { checkCondition, checkTemplate, isTemplate, TemplateError } from './template.js';
 
 /** More values than this in one playbook (after aliases) are an accident. */

@@ -62,7 +62,7 @@ export function hostvarsOf(hosts: readonly Host[], given: (host: Host) => Readon
 
 /** The facts as `facts`: what could not be read is unknown, and says why when a template needs it. */
 export function scopedFacts(facts: HostFacts): Scoped {
-  return asScoped(facts, 'facts');
+  return scopedData(facts, 'facts');
 }
 
 /**
@@ -71,16 +71,16 @@ export function scopedFacts(facts: HostFacts): Scoped {
  *
  * @param path - how people name it: `mesh`.
  */
-export function asScoped(value: unknown, path: string): Scoped {
-  if (Array.isArray(value)) return value.map((item: unknown, index) => asScoped(item, `${path}[${index}]`));
+export function scopedData(value: unknown, path: string): Scoped {
+  if (Array.isArray(value)) return value.map((item: unknown, index) => scopedData(item, `${path}[${index}]`));
   if (typeof value === 'object' && value !== null) {
-    if ('known' in value && value.known === true && 'value' in value) return asScoped(value.value, path);
+    if ('known' in value && value.known === true && 'value' in value) return scopedData(value.value, path);
     if ('known' in value && value.known === false && 'why' in value)
       return new Unknown(`${path} (${String(value.why)})`);
     return Object.fromEntries(
       Object.entries(value)
         .filter(([, item]: [string, unknown]) => item !== undefined)
-        .map(([key, item]: [string, unknown]) => [key, asScoped(item, `${path}.${key}`)]),
+        .map(([key, item]: [string, unknown]) => [key, scopedData(item, `${path}.${key}`)]),
     );
   }
   return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? value : null;

@@ -1,5 +1,5 @@
 import { type Fault, InputError } from '../errors.js';
-import { nearest } from './expression/nearest.js';
+import { nearest } from '../inventory/nearest.js';
 import type { Playbook } from './types.js';
 
 export interface TagSelection {

@@ -1,9 +1,9 @@
+import { nearest } from '../../inventory/nearest.js';
 import type { Value } from '../../inventory/types.js';
 import { TemplateError, type TemplateFaultKind, UnknownInExpression } from './errors.js';
 import { applyFilter, applyTest } from './filters.js';
 import type { Limits } from './limits.js';
 import { filterArity, isFilterName, isTestName, testArity } from './names.js';
-import { nearest } from './nearest.js';
 import { type Fail, number, operate, toText, truth } from './operators.js';
 import { parseTemplate } from './segments.js';
 import type { Expression } from './syntax.js';
@@ -25,7 +25,7 @@ import {
 
 /** A name or attribute that is not there: an error as soon as somebody needs its value. */
 class Missing {
-  constructor(readonly error: TemplateError) {}
+  constructor(readonly error: () => TemplateError) {}
 }
 
 type Result = Scoped | Missing;
@@ -84,7 +84,7 @@ function failAt(place: Place, offset: number, kind: TemplateFaultKind = 'type'):
 function plain(result: Result, place: Place, at: number): Plain {
   place.limits.spend(1);
   if (result === null || typeof result !== 'object') return result;
-  if (result instanceof Missing) throw result.error;
+  if (result instanceof Missing) throw result.error();
   if (result instanceof Unknown) throw new UnknownInExpression(result.what, spot(place, at));
   if (isSecret(result)) {
     const fix = 'steps take no secret: use the name of a file on the host that holds it';
@@ -159,7 +159,7 @@ function run(expression: Expression, place: Place): Result {
           'the condition is false and there is no `else`',
           expression.at,
           place,
-          'write `a if condition else b`',
+          () => 'write `a if condition else b`',
         );
       }
       case 'filter':
@@ -206,17 +206,23 @@ function keyOf(expression: Expression, place: Place): string {
   return typeof key === 'string' ? key : failAt(place, expression.at)(`a map's key is a text, not ${show(key)}`);
 }
 
-function missing(problem: string, at: number, place: Place, fix?: string): Missing {
-  return new Missing(new TemplateError('undefined', problem, spot(place, at), fix));
+function missing(problem: string, at: number, place: Place, fix: () => string | undefined): Missing {
+  return new Missing(() => new TemplateError('undefined', problem, spot(place, at), fix()));
 }
 
 function named(name: string, at: number, place: Place): Result {
   const value = place.scope.lookup(name);
   if (value instanceof Deferred) return new Deferred(value.raw, value.scope, value.trail, place.frames);
   if (value !== undefined) return value;
-  const near = nearest(name, place.scope.names());
-  const fix = near === undefined ? "define it, or write `| default('…')` behind it" : `did you mean \`${near}\`?`;
-  return missing(`\`${name}\` is not defined`, at, place, fix);
+  return missing(`\`${name}\` is not defined`, at, place, () => {
+    if (name.startsWith('ansible_')) return 'what is known of the host is under `facts`: see `mesh facts HOST`';
+    return meant(name, place.scope.names()) ?? "define it, or write `| default('…')` behind it";
+  });
+}
+
+function meant(word: string, known: readonly string[]): string | undefined {
+  const near = word.length > 100 ? undefined : nearest(word, known);
+  return near === undefined ? undefined : `did you mean \`${near}\`?`;
 }
 
 function member(of: Result, key: Plain, at: number, place: Place): Result {
@@ -226,17 +232,12 @@ function member(of: Result, key: Plain, at: number, place: Place): Result {
   if (whole instanceof Lookup) return entry(whole.keys, (name) => whole.get(name), key, at, place);
   if (typeof whole === 'object' && whole !== null) {
     if (isList(whole)) return element(whole, key, at, place);
-    const own = new Map<string, Scoped>(Object.entries(whole));
-    return entry(
-      () => [...own.keys()],
-      (name) => own.get(name),
-      key,
-      at,
-      place,
-    );
+    if (!isRecord(whole)) return null;
+    const own = (name: string): Scoped | undefined => (Object.hasOwn(whole, name) ? whole[name] : undefined);
+    return entry(() => Object.keys(whole), own, key, at, place);
   }
   if (typeof whole === 'string' && typeof key === 'number') return element([...whole], key, at, place);
-  return missing(`${show(whole)} has no \`${label(key)}\``, at, place);
+  return missing(`${show(whole)} has no \`${label(key)}\``, at, place, () => undefined);
 }
 
 function entry(
@@ -253,16 +254,16 @@ function entry(
     return new Deferred(value.raw, value.scope, value.trail, frames);
   }
   if (value !== undefined) return value;
-  const all = keys();
-  const near = nearest(String(key), all);
-  const known = all.slice(0, 12).join(', ') + (all.length > 12 ? ', …' : '');
-  const fix =
-    near !== undefined ? `did you mean \`${near}\`?` : all.length > 0 ? `there are: ${known}` : 'the map is empty';
-  return missing(`there is no \`${label(key)}\` here`, at, place, fix);
+  return missing(`there is no \`${label(key)}\` here`, at, place, () => {
+    const all = keys();
+    const known = all.slice(0, 12).join(', ') + (all.length > 12 ? ', …' : '');
+    return meant(String(key), all) ?? (all.length > 0 ? `there are: ${known}` : 'the map is empty');
+  });
 }
 
 function element(list: readonly Scoped[], key: Plain, at: number, place: Place): Result {
-  if (typeof key !== 'number' || !Number.isInteger(key)) return missing(`a list has no \`${label(key)}\``, at, place);
+  if (typeof key !== 'number' || !Number.isInteger(key))
+    return missing(`a list has no \`${label(key)}\``, at, place, () => 'a list has elements by number, from 0');
   const value = list.at(key);
   const size = list.length === 0 ? 'the list is empty' : `the list has ${list.length} (0 to ${list.length - 1})`;
   return value === undefined ? missing(`there is no element ${key}`, at, place, size) : value;
@@ -319,4 +320,8 @@ function bind(
 
 function isList<T>(value: readonly T[] | object): value is readonly T[] {
   return Array.isArray(value);
+}
+
+function isRecord(value: object): value is { readonly [key: string]: Scoped } {
+  return !Array.isArray(value);
 }

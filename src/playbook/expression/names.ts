@@ -1,4 +1,4 @@
-import { nearest } from './nearest.js';
+import { nearest } from '../../inventory/nearest.js';
 
 /** What a filter or test takes. `parameters` are the names in order, for arguments given by name or by place. */
 export interface Arity {

@@ -1,0 +1,16 @@
+#!/bin/sh
+# Three real hosts on this machine become one container network, and the table that proves it is shown.
+. "$(dirname "$0")/prepare.sh"
+npm run --silent build
+say ''
+say '$ mesh lab up'
+node dist/mesh.js lab up
+say ''
+say '$ mesh deploy inventory/lab.yml --yes'
+node dist/mesh.js deploy inventory/lab.yml --yes
+say ''
+say 'The hosts stay up. What to try next:'
+say '  npx mesh deploy inventory/lab.yml       again: nothing to change, and every tunnel proven'
+say '  npx mesh lab exec docker41 -- ovs-vsctl show'
+say '  npx mesh teardown inventory/lab.yml     take everything back'
+say '  npx mesh lab down                       remove the hosts'

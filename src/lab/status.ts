@@ -1,0 +1,56 @@
+import { hostProcesses, insideHost } from './host.js';
+import { sshPort } from './inventory.js';
+import { hostPlaces, labPlaces } from './names.js';
+import { run } from './run.js';
+import { type HostState, labNames, readState } from './state.js';
+
+export interface HostStatus {
+  readonly name: string;
+  /** `booting` until its init says that it has finished; `degraded` when a unit failed; `broken` when its supervisor is gone. */
+  readonly state: 'off' | 'booting' | 'running' | 'degraded' | 'broken';
+  readonly underlayAddress: string;
+  readonly sshPort: number;
+  readonly without: readonly string[];
+}
+
+export interface LabStatus {
+  readonly name: string;
+  readonly inventoryFile: string;
+  readonly sshConfigFile: string;
+  readonly hosts: readonly HostStatus[];
+}
+
+/** Looks at one lab, or at all labs of the machine; changes nothing. A lab whose state cannot be read has no hosts. */
+export async function labStatus(name?: string): Promise<LabStatus[]> {
+  const names = name === undefined ? await labNames() : [name];
+  const found = await Promise.all(names.map(statusOf));
+  return found.filter((status) => status !== undefined);
+}
+
+async function statusOf(name: string): Promise<LabStatus | undefined> {
+  const lab = labPlaces(name);
+  const state = await readState(lab);
+  if (!state) return undefined;
+  const hosts = await Promise.all(
+    state.hosts.map(async (hostState: HostState): Promise<HostStatus> => {
+      const host = hostPlaces(lab, hostState.number);
+      const { supervisor, init } = await hostProcesses(lab, host);
+      return {
+        name: host.name,
+        state: await stateOf(supervisor !== undefined, init?.pid),
+        underlayAddress: host.underlayAddress,
+        sshPort: sshPort(state.portBase, host),
+        without: hostState.without,
+      };
+    }),
+  );
+  return { name, inventoryFile: state.inventoryFile, sshConfigFile: lab.sshConfigFile, hosts };
+}
+
+async function stateOf(supervised: boolean, init: number | undefined): Promise<HostStatus['state']> {
+  if (!supervised) return init === undefined ? 'off' : 'broken';
+  if (init === undefined) return 'booting';
+  const { stdout } = await run(insideHost(init, ['systemctl', 'is-system-running']), { timeoutMs: 5000 });
+  const said = stdout.trim();
+  return said === 'running' || said === 'degraded' ? said : 'booting';
+}

@@ -1,0 +1,198 @@
+import { mkdir, stat, writeFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import pLimit from 'p-limit';
+import { InputError } from '../errors.js';
+import { freePortBase, isListener, makeKey, mayWriteInventory, removeInventory, startListener, writeAccessFiles } from './access.js';
+import { rootFileSystems } from './cache.js';
+import { hostProcesses, prepareHost, startHost, untilReady } from './host.js';
+import { sshPort } from './inventory.js';
+import { bootTimeoutMs, type Lab, labOf } from './lab.js';
+import { takeLock } from './lock.js';
+import { prepareMachine, requirePlainFileSystem } from './machine.js';
+import { defaultName, hostName, hostNumbers, hostPlaces, type LabPlaces, labPlaces } from './names.js';
+import { allProcesses, namespaceInode, startTime } from './processes.js';
+import type { OnProgress } from './progress.js';
+import type { Feature } from './recipe.js';
+import { LabError } from './run.js';
+import { type HostState, type LabState, readState, writeState } from './state.js';
+import { supervisorScript } from './supervisor.js';
+import { makeWire } from './wire.js';
+
+export interface UpOptions {
+  /** Default `default`. */
+  readonly name?: string;
+  /** Hosts that there are to be at least; default 3 for a new lab, those it has for one that exists. */
+  readonly hosts?: number;
+  /** What a host is made without, by the host's name. */
+  readonly without?: Readonly<Record<string, readonly Feature[]>>;
+  /** Where the inventory is written; default inventory/lab.yml, or where it is for a lab that exists. */
+  readonly inventoryFile?: string;
+  /** The lab belongs to this process: `removeOrphanedLabs` removes it when the process is gone. */
+  readonly owned?: boolean;
+  readonly onProgress?: OnProgress;
+  readonly signal?: AbortSignal;
+}
+
+/** Boots run at the same time: more would only wait for each other's processor. */
+const bootsAtOnce = 6;
+
+/**
+ * Makes a lab, or starts what is missing of it; what runs is left alone. Resolves when every host has booted and answers.
+ *
+ * Interrupted or killed at any point it leaves a lab that the next `labUp` completes and `labDown` removes.
+ *
+ * @throws {InputError} when the machine, a name or an option will not do; nothing was made then.
+ * @throws {LabError} when something did not work.
+ */
+export async function labUp(options: UpOptions = {}): Promise<Lab> {
+  const onProgress = options.onProgress ?? (() => {});
+  const lab = labPlaces(options.name ?? defaultName);
+  if (options.hosts !== undefined) hostNumbers(options.hosts);
+  await prepareMachine(onProgress, options.signal);
+  const lock = await takeLock(`lab/${lab.tag}`, {
+    onWait: (pid) => onProgress({ phase: 'lock', detail: `process ${pid} works on lab '${lab.name}': waiting for it` }),
+    ...(options.signal ? { signal: options.signal } : {}),
+  });
+  try {
+    const state = await wantedState(lab, options, onProgress);
+    await bringUp(lab, state, onProgress, options.signal);
+    return labOf(lab, state);
+  } finally {
+    await lock.release();
+  }
+}
+
+/** What the lab is to be: what it was, and what is asked for on top. Written down before anything is made. */
+async function wantedState(lab: LabPlaces, options: UpOptions, onProgress: OnProgress): Promise<LabState> {
+  const before = await readState(lab);
+  const inventoryFile = resolve(options.inventoryFile ?? before?.inventoryFile ?? 'inventory/lab.yml');
+  if (!(await mayWriteInventory(inventoryFile, lab.name))) {
+    throw InputError.of(`${inventoryFile} was not written by lab '${lab.name}' and is not overwritten`, {
+      fix: 'choose another file with --inventory, or remove this one',
+    });
+  }
+  const existing = before?.hosts ?? [];
+  const count = Math.max(options.hosts ?? (before ? 1 : 3), existing.length);
+  const added = hostNumbers(count).filter((number) => !existing.some((host) => host.number === number));
+  checkWithout(lab, options.without ?? {}, existing, added);
+  await mkdir(lab.directory, { recursive: true, mode: 0o711 });
+  await requirePlainFileSystem(lab.directory, 'MESH_LAB_DIR');
+  await checkRoots(lab, existing);
+  const lowers = await rootFileSystems(
+    added.map((number) => options.without?.[hostName(number)] ?? []),
+    { onProgress, ...(options.signal ? { signal: options.signal } : {}) },
+  );
+  const hosts: HostState[] = [
+    ...existing,
+    ...added.map((number, index) => ({
+      number,
+      without: options.without?.[hostName(number)] ?? [],
+      lower: lowers[index] ?? [],
+    })),
+  ];
+  const started = await startTime(process.pid);
+  const owner = options.owned && started ? { pid: process.pid, startTime: started } : before?.owner;
+  const ports = await takeLock('ports', options.signal ? { signal: options.signal } : {});
+  try {
+    const portBase = before?.portBase ?? (await freePortBase(lab.name, hosts.map(({ number }) => number)));
+    const state: LabState = { version: 1, name: lab.name, portBase, inventoryFile, hosts, ...(owner ? { owner } : {}) };
+    await writeState(lab, state);
+    if (before && before.inventoryFile !== inventoryFile) await removeInventory(before.inventoryFile, lab.name);
+    return state;
+  } finally {
+    await ports.release();
+  }
+}
+
+function checkWithout(
+  lab: LabPlaces,
+  without: Readonly<Record<string, readonly Feature[]>>,
+  existing: readonly HostState[],
+  added: readonly number[],
+): void {
+  for (const [name, features] of Object.entries(without)) {
+    const there = existing.find(({ number }) => hostName(number) === name);
+    if (there && [...there.without].sort().join() !== [...features].sort().join()) {
+      throw InputError.of(`${name} of lab '${lab.name}' was made with other packages and is not made anew`, {
+        fix: `mesh lab down --name ${lab.name}, then up again`,
+      });
+    }
+    if (!there && !added.some((number) => hostName(number) === name)) {
+      throw InputError.of(`--without names ${name}, which is no host of lab '${lab.name}'`, {
+        fix: `name one of ${[...existing.map(({ number }) => number), ...added].map(hostName).join(', ')}`,
+      });
+    }
+  }
+}
+
+async function checkRoots(lab: LabPlaces, hosts: readonly HostState[]): Promise<void> {
+  for (const folder of new Set(hosts.flatMap(({ lower }) => lower))) {
+    if (await stat(folder).catch(() => undefined)) continue;
+    throw new LabError(
+      `the root file system ${folder} of lab '${lab.name}' is gone from the cache`,
+      `mesh lab down --name ${lab.name}, then up again`,
+    );
+  }
+}
+
+async function bringUp(
+  lab: LabPlaces,
+  state: LabState,
+  onProgress: OnProgress,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const publicKey = await makeKey(lab.keyFile, `mesh-lab-${lab.name}`);
+  await writeFile(lab.supervisorFile, supervisorScript, { mode: 0o755 });
+  onProgress({ phase: 'network', detail: `the wire of lab '${lab.name}'` });
+  await makeWire(lab);
+  await mkdir(`${lab.directory}/hosts`, { recursive: true, mode: 0o711 });
+  const limit = pLimit(bootsAtOnce);
+  const [processes, laptop] = await Promise.all([allProcesses(), namespaceInode(lab.laptop)]);
+  const prepared = await settled(
+    state.hosts.map(async ({ number }) => {
+      const host = hostPlaces(lab, number);
+      await prepareHost(host, publicKey);
+      if (!processes.some((process) => isListener(process, laptop, lab, host))) {
+        await startListener(lab, host, sshPort(state.portBase, host));
+      }
+    }),
+  );
+  if (prepared) throw prepared;
+  await writeAccessFiles(lab, state);
+  let ready = 0;
+  const failed = await settled(
+    state.hosts.map((hostState) =>
+      limit(async () => {
+        signal?.throwIfAborted();
+        const host = hostPlaces(lab, hostState.number);
+        const { init } = await hostProcesses(lab, host);
+        if (!init) onProgress({ host: host.name, phase: 'boot', detail: 'booting' });
+        const started = Date.now();
+        await startHost(lab, host, hostState);
+        await untilReady(lab, host, {
+          units: init ? [] : unitsOf(hostState),
+          sshPort: sshPort(state.portBase, host),
+          timeoutMs: bootTimeoutMs,
+          ...(signal ? { signal } : {}),
+        });
+        ready += 1;
+        const took = init ? 'was on' : `ready after ${((Date.now() - started) / 1000).toFixed(1)} s`;
+        onProgress({ host: host.name, phase: 'ready', detail: took, fraction: ready / state.hosts.length });
+      }),
+    ),
+  );
+  if (failed) throw failed;
+}
+
+/** Waits for all, so that nothing goes on behind the caller's back; the first failure, if any. */
+async function settled(tasks: readonly Promise<void>[]): Promise<unknown> {
+  const results = await Promise.allSettled(tasks);
+  return results.find((result) => result.status === 'rejected')?.reason;
+}
+
+function unitsOf({ without }: HostState): string[] {
+  const units = ['ssh.service'];
+  if (!without.includes('docker')) units.push('docker.service');
+  if (!without.includes('openvswitch')) units.push('openvswitch-switch.service', 'lab-underlay.service');
+  return units;
+}
