@@ -266,7 +266,7 @@ function element(list: readonly Scoped[], key: Plain, at: number, place: Place):
     return missing(`a list has no \`${label(key)}\``, at, place, () => 'a list has elements by number, from 0');
   const value = list.at(key);
   const size = list.length === 0 ? 'the list is empty' : `the list has ${list.length} (0 to ${list.length - 1})`;
-  return value === undefined ? missing(`there is no element ${key}`, at, place, size) : value;
+  return value === undefined ? missing(`there is no element ${key}`, at, place, () => size) : value;
 }
 
 function label(key: Plain): string {
