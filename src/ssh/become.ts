@@ -43,7 +43,8 @@ export function passwordTrials(): PasswordTrials {
       for (;;) {
         const verdict = verdicts.get(password);
         if (verdict === 'proved') return use(host, source, password);
-        if (verdict) return notTried(host, source, verdict.rejectedBy);
+        if (verdict)
+          return verdict.rejectedBy === host ? rejection(host, source) : notTried(host, source, verdict.rejectedBy);
         const running = trials.get(password);
         if (!running) break;
         await running.verdict;
@@ -71,15 +72,19 @@ export function passwordTrials(): PasswordTrials {
       undecided: () => conclude('open'),
       rejected() {
         conclude({ rejectedBy: host });
-        return failure(
-          host,
-          'sudo',
-          `${host}: sudo does not take the password from ${source.origin}`,
-          'check the password; it was sent once, so no account is locked by it',
-        );
+        return rejection(host, source);
       },
     };
   }
+}
+
+function rejection(host: string, source: SudoPassword): ConnectionFailure {
+  return failure(
+    host,
+    'sudo',
+    `${host}: sudo does not take the password from ${source.origin}`,
+    'check the password; it was sent once, lest the account be locked',
+  );
 }
 
 function notTried(host: string, source: SudoPassword, rejectedBy: string): ConnectionFailure {

@@ -15,14 +15,18 @@ export class NoChannel extends Error {
   }
 }
 
-/** Opens a channel and runs one line of the login shell in it. Rejects with NoChannel. */
-export function openChannel(client: Client, line: string): Promise<ClientChannel> {
+/**
+ * Opens a channel, starts one line of the login shell in it and hands it to `run` within the same tick: all that a fast
+ * command does may come in the packet that opened the channel, and 'exit' is emitted once. Rejects with NoChannel, or as
+ * `run` does.
+ */
+export function onChannel<T>(client: Client, line: string, run: (channel: ClientChannel) => Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     try {
       client.exec(line, (error: (Error & { reason?: unknown }) | undefined, channel) => {
-        if (!error) return resolve(channel);
-        // ssh2 gives the server's reason code for a refusal; other errors mean that the connection is gone.
-        reject(new NoChannel(error.reason !== undefined, error.message));
+        if (!error) resolve(run(channel));
+        // A refused channel has the server's reason; a refused command has ssh2's sentence.
+        else reject(new NoChannel(error.reason !== undefined || error.message === 'Unable to exec', error.message));
       });
     } catch (error) {
       reject(new NoChannel(false, error instanceof Error ? error.message : String(error)));

@@ -1,6 +1,6 @@
 import type { Client, ClientChannel } from 'ssh2';
 import { type PasswordTrials, type PasswordUse, passwordMissing, type SudoPassword } from './become.js';
-import { NoChannel, openChannel, runChannel } from './channel.js';
+import { NoChannel, onChannel, runChannel } from './channel.js';
 import { failure } from './failures.js';
 import type { Route } from './settings.js';
 import { slots } from './slots.js';
@@ -33,17 +33,20 @@ export function openConnection(client: Client, route: Route, sudo: Sudo, release
   });
   const needsSudo = become.enabled && become.user !== user;
 
-  const open = async (line: string): Promise<{ channel: ClientChannel; release: () => void }> => {
+  /** Waits for a place; where the server allows fewer channels than expected, waits for one of those that are open. */
+  const inChannel = async <T>(line: string, run: (channel: ClientChannel) => Promise<T>): Promise<T> => {
     for (;;) {
       const giveBack = await places.take();
       try {
-        const channel = await openChannel(client, line);
-        channels++;
-        return { channel, release: giveBack };
+        return await onChannel(client, line, (channel) => {
+          channels++;
+          return run(channel);
+        });
       } catch (error) {
-        const again = error instanceof NoChannel && error.refused && places.shrink();
-        giveBack();
+        const again = error instanceof NoChannel && error.refused && !gone && places.shrink();
         if (!again) throw error;
+      } finally {
+        giveBack();
       }
     }
   };
@@ -58,32 +61,27 @@ export function openConnection(client: Client, route: Route, sudo: Sudo, release
     if (options.signal?.aborted && !options.holdStdin) return lost('it was stopped from here');
     const script = options.script;
     const line = wire(script === undefined ? command : SCRIPT_COMMAND, privileged ? become.user : undefined);
-    let started: Awaited<ReturnType<typeof open>>;
+    const work = {
+      host,
+      user,
+      wire: line,
+      stdin: script === undefined ? options.stdin : Buffer.from(wrapScript(script)),
+      holdStdin: options.holdStdin === true && script === undefined,
+      onStdout: options.onStdout,
+      onStderr: options.onStderr,
+      timeoutMs: options.timeoutMs,
+      signal: options.signal,
+      password,
+    };
     try {
-      started = await open(line.line);
+      return await inChannel(line.line, (channel) => runChannel(client, channel, work));
     } catch (error) {
-      if (error instanceof NoChannel && error.refused) throw noSession(route, error);
-      return lost(error instanceof Error ? error.message : String(error));
-    }
-    const { channel, release: giveBack } = started;
-    try {
-      return await runChannel(client, channel, {
-        host,
-        user,
-        wire: line,
-        stdin: script === undefined ? options.stdin : Buffer.from(wrapScript(script)),
-        holdStdin: options.holdStdin === true && script === undefined,
-        onStdout: options.onStdout,
-        onStderr: options.onStderr,
-        timeoutMs: options.timeoutMs,
-        signal: options.signal,
-        password,
-      });
-    } catch (error) {
+      if (error instanceof NoChannel) {
+        if (error.refused && !gone) throw noSession(route, error);
+        return lost(error.message);
+      }
       if (error instanceof ConnectionFailure && error.kind === 'sudo') refused = error;
       throw error;
-    } finally {
-      giveBack();
     }
   };
 

@@ -78,6 +78,15 @@ export function phaseTimeout(route: Route, phase: Phase, ms: number): Connection
   return failure(route.host, 'timeout', `${route.host}: ${waited}`, advice);
 }
 
+export function notSsh(route: Route): ConnectionFailure {
+  return failure(
+    route.host,
+    'config',
+    `${route.host}: what answers at ${at(route)} is not an SSH server`,
+    'check ansible_port',
+  );
+}
+
 /** The server hung up before the handshake was done: what sshd does beyond MaxStartups. */
 export function droppedEarly(route: Route): ConnectionFailure {
   return failure(
@@ -99,9 +108,7 @@ export function protocolFailure(route: Route, error: Error): ConnectionFailure {
       'its sshd is older or stricter than what is safe to offer; allow curve25519-sha256 and aes128-gcm there',
     );
   }
-  if (/identification|Bad packet length|Packet length/i.test(error.message)) {
-    return failure(host, 'config', `${host}: what answers at ${at(route)} is not an SSH server`, 'check ansible_port');
-  }
+  if (/identification|Bad packet length|Packet length/i.test(error.message)) return notSsh(route);
   return failure(host, 'lost', `${host}: the SSH handshake with ${at(route)} failed: ${error.message}`);
 }
 
@@ -211,17 +218,25 @@ export function jumpFailure(route: Route, jump: string, cause: ConnectionFailure
   );
 }
 
-/** A jump host could not open the connection onward; `reason` is the SSH server's word (RFC 4254, section 5.1). */
+/** A jump host could not open the connection onward; `reason` is the server's code (RFC 4254, section 5.1). */
 export function forwardFailure(route: Route, jump: string, error: Error): ConnectionFailure {
-  if (/prohibited/i.test(error.message)) {
+  const { host } = route;
+  if ('reason' in error && error.reason === 1) {
     return failure(
-      route.host,
+      host,
       'config',
-      `${route.host}: the jump host ${jump} does not let connections through`,
+      `${host}: the jump host ${jump} does not let connections through`,
       'set AllowTcpForwarding yes in its sshd_config',
     );
   }
-  return failure(route.host, 'unreachable', `${route.host}: ${jump} cannot reach ${at(route)}: ${error.message}`);
+  const why = error.message.replace(/^\(SSH\) Channel open failure: /, '');
+  if (/refused/i.test(why)) return failure(host, 'refused', `${host}: ${jump} finds nothing listening at ${at(route)}`);
+  return failure(
+    host,
+    'unreachable',
+    `${host}: ${jump} cannot reach ${at(route)}: ${why}`,
+    `check the address as ${jump} sees it`,
+  );
 }
 
 /** A file did not get to a host. */

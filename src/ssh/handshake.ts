@@ -3,7 +3,15 @@ import ssh2, { type AnyAuthMethod, type Client } from 'ssh2';
 import { algorithmsFor } from './algorithms.js';
 import { login } from './auth.js';
 import { deadline } from './deadline.js';
-import { droppedEarly, failure, loginRefused, lostBeforeLogin, phaseTimeout, protocolFailure } from './failures.js';
+import {
+  droppedEarly,
+  failure,
+  loginRefused,
+  lostBeforeLogin,
+  notSsh,
+  phaseTimeout,
+  protocolFailure,
+} from './failures.js';
 import type { HostKeyCheck } from './host-key.js';
 import type { KeyStore } from './keys.js';
 import type { Route } from './settings.js';
@@ -40,6 +48,11 @@ export function shakeHands(stream: Duplex, route: Route, options: HandshakeOptio
     let answering: Promise<unknown> | undefined;
     let serverAllows: readonly string[] = [];
     let over = false;
+    let opening = '';
+    const listen = (chunk: Buffer): void => {
+      opening += chunk.toString('latin1', 0, 64);
+      if (opening.length >= 64 || over) stream.removeListener('data', listen);
+    };
 
     const finish = (): boolean => {
       if (over) return false;
@@ -70,7 +83,8 @@ export function shakeHands(stream: Duplex, route: Route, options: HandshakeOptio
         clock.stop();
         const drop = new EarlyDrop(lostBeforeLogin(route, steps.tried, reason));
         void answering.then(() => setImmediate(fail, drop));
-      } else if (!handshakeDone) fail(new EarlyDrop(droppedEarly(route)));
+      } else if (!handshakeDone && speaksOtherwise(opening)) fail(notSsh(route));
+      else if (!handshakeDone) fail(new EarlyDrop(droppedEarly(route)));
       else fail(lostBeforeLogin(route, steps.tried, reason));
     };
     const asking = <T>(answer: Promise<T>): Promise<T> => {
@@ -138,7 +152,14 @@ export function shakeHands(stream: Duplex, route: Route, options: HandshakeOptio
         );
       },
     });
+    // ssh2 has paused the stream by now and reads it first.
+    stream.on('data', listen);
   });
+}
+
+/** sshd says why it hangs up before it names itself (`Exceeded MaxStartups`); other servers talk in other ways. */
+function speaksOtherwise(opening: string): boolean {
+  return opening !== '' && !/^SSH-|^Exceeded MaxStartups|^Not allowed at this time/.test(opening);
 }
 
 function unexpected(route: Route, error: unknown): ConnectionFailure {

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { Duplex } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
 import pLimit from 'p-limit';
@@ -33,6 +34,8 @@ export function createTransport(options: TransportOptions, resolve: Resolve = re
   const starts = pLimit(Math.max(1, options.forks));
   const stop = new AbortController();
   const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal;
+  // Every host that is being connected listens.
+  setMaxListeners(0, signal);
   const connections = new Set<Connection>();
   const bastions = new Map<string, Promise<Client>>();
 

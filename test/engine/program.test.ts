@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createFrameReader, createLineReader, type Frame, parseJournalLine } from '../../src/engine/journal.js';
-import { lockCommand, parseLockAnswer } from '../../src/engine/lock.js';
+import { type LockRequest, lockCommand, parseLockAnswer } from '../../src/engine/lock.js';
 import { applyProgram, followScript, type ProgramInput, startScript, stopScript } from '../../src/engine/program.js';
 import type { PlannedChange } from '../../src/engine/types.js';
 

@@ -4,10 +4,10 @@ import { createTransport } from '../../src/ssh/transport.js';
 import type { HostKeyQuestion, Questions, Transport, TransportOptions } from '../../src/ssh/types.js';
 
 /** Settings that do not depend on the configuration or agent of whoever runs the tests. */
-export function plainResolver(changes: { agent?: string; home?: string } = {}): Resolve {
+export function plainResolver(changes: { agent?: string; home?: string; user?: string } = {}): Resolve {
   return resolver({
     home: changes.home ?? homedir(),
-    user: 'nobody',
+    user: changes.user ?? 'nobody',
     env: { SSH_AUTH_SOCK: changes.agent },
     configFiles: [],
     sshProgram: 'ssh',

@@ -1,6 +1,5 @@
-import type { AddressInfo } from 'node:net';
-import { connect } from 'node:net';
-import ssh2, { type AuthContext, type Connection as ServerSide, type ServerChannel } from 'ssh2';
+import { connect, createServer, type Socket } from 'node:net';
+import ssh2, { type AuthContext, type ServerChannel, type Connection as ServerSide } from 'ssh2';
 import type { Connection as ConnectionSettings, Secret } from '../../src/inventory/types.js';
 
 const { Server, utils } = ssh2;
@@ -39,14 +38,12 @@ const hostKeys = utils.generateKeyPairSync('ed25519');
 /** An SSH server in this process, for what a real sshd cannot be told to do. */
 export async function startServer(behaviour: Behaviour = {}): Promise<InProcessServer> {
   const seen = { connections: 0, atOnce: 0, most: 0, channels: 0, forwards: [] as string[] };
-  const clients = new Set<ServerSide>();
+  const sockets = new Set<Socket>();
   const server = new Server({ hostKeys: [hostKeys.private] }, (client) => {
-    clients.add(client);
     seen.atOnce++;
     seen.most = Math.max(seen.most, seen.atOnce);
     let sessions = 0;
     client.on('error', () => undefined);
-    client.on('close', () => clients.delete(client));
     client.on('authentication', (context) => {
       if (behaviour.authenticate) return behaviour.authenticate(context);
       if (context.method === 'password' && context.password === 'let-me-in') return context.accept();
@@ -80,14 +77,17 @@ export async function startServer(behaviour: Behaviour = {}): Promise<InProcessS
       channel.pipe(onward).pipe(channel);
     });
   });
-  // Before ssh2 sees a connection it may be dropped here, as sshd does beyond MaxStartups.
-  const accepted = server as unknown as { _srv: import('node:net').Server };
-  accepted._srv.prependListener('connection', (socket) => {
+  // In front of ssh2, so that a connection can be dropped as sshd does beyond MaxStartups.
+  const front = createServer((socket) => {
     seen.connections++;
+    sockets.add(socket);
+    socket.on('close', () => sockets.delete(socket));
     if (seen.connections <= (behaviour.dropFirst ?? 0)) socket.destroy();
+    else server.injectSocket(socket.setNoDelay(true));
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
+  await new Promise<void>((resolve) => front.listen(0, '127.0.0.1', resolve));
+  const address = front.address();
+  const port = address !== null && typeof address === 'object' ? address.port : 0;
   return {
     port,
     knownHostsLine: `[127.0.0.1]:${port} ${hostKeys.public.split(' ').slice(0, 2).join(' ')}`,
@@ -103,8 +103,8 @@ export async function startServer(behaviour: Behaviour = {}): Promise<InProcessS
       ...changes,
     }),
     async stop() {
-      for (const client of clients) client.end();
-      await new Promise<void>((resolve) => server.close(() => resolve()));
+      for (const socket of sockets) socket.destroy();
+      if (front.listening) await new Promise<void>((resolve) => front.close(() => resolve()));
     },
   };
 }

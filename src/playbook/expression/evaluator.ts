@@ -1,42 +1,24 @@
-import { nearest } from '../../inventory/nearest.js';
 import type { Value } from '../../inventory/types.js';
-import { TemplateError, type TemplateFaultKind, UnknownInExpression } from './errors.js';
+import { UnknownInExpression } from './errors.js';
 import { applyFilter, applyTest } from './filters.js';
-import type { Limits } from './limits.js';
+import { meant, memberOf } from './members.js';
 import { filterArity, isFilterName, isTestName, testArity } from './names.js';
-import { type Fail, number, operate, toText, truth } from './operators.js';
+import { number, operate, toText, truth } from './operators.js';
+import { failAt, Missing, missing, type Place, type Result, spot } from './place.js';
 import { parseTemplate } from './segments.js';
 import type { Expression } from './syntax.js';
 import {
   Deferred,
-  type Frame,
   isPlainList,
   isPlainMap,
+  isScopedList,
   isSecret,
-  kindOf,
   Lookup,
   mapOf,
   type Plain,
-  type Scope,
-  type Scoped,
   show,
   Unknown,
 } from './values.js';
-
-/** A name or attribute that is not there: an error as soon as somebody needs its value. */
-class Missing {
-  constructor(readonly error: () => TemplateError) {}
-}
-
-type Result = Scoped | Missing;
-
-/** Where an evaluation is: the string at work, the scope of its names, and the variables that led here. */
-export interface Place {
-  readonly text: string;
-  readonly scope: Scope;
-  readonly frames: readonly Frame[];
-  readonly limits: Limits;
-}
 
 /** The value of a condition's or template's expression, with nothing left to evaluate. */
 export function evaluateExpression(expression: Expression, place: Place): Plain {
@@ -55,7 +37,7 @@ export function evaluateValue(value: Value, place: Place): Plain {
   if (typeof value === 'string') return evaluateText({ ...place, text: value });
   if (isSecret(value)) return plain(value, place, 0);
   return place.limits.deeper(() => {
-    if (isList(value)) return value.map((item) => evaluateValue(item, place));
+    if (isScopedList(value)) return value.map((item) => evaluateValue(item, place));
     return mapOf(Object.entries(value).map(([key, item]) => [key, evaluateValue(item, place)]));
   });
 }
@@ -68,16 +50,6 @@ function lazyText(place: Place): Result {
     typeof segment === 'string' ? segment : toText(evaluateExpression(segment, place), failAt(place, segment.at)),
   );
   return place.limits.text(...parts);
-}
-
-function spot(place: Place, offset: number) {
-  return { text: place.text, offset, via: place.frames.map((frame) => frame.trail) };
-}
-
-function failAt(place: Place, offset: number, kind: TemplateFaultKind = 'type'): Fail {
-  return (problem, fix) => {
-    throw new TemplateError(kind, problem, spot(place, offset), fix);
-  };
 }
 
 /** Forces a result into data: evaluates what is deferred, and refuses what is missing, secret or unknown. */
@@ -95,7 +67,7 @@ function plain(result: Result, place: Place, at: number): Plain {
     if (result instanceof Lookup) {
       return mapOf(result.keys().map((key) => [key, plain(result.get(key) ?? null, place, at)]));
     }
-    if (isList(result)) return result.map((item) => plain(item, place, at));
+    if (isScopedList(result)) return result.map((item) => plain(item, place, at));
     return mapOf(Object.entries(result).map(([key, item]) => [key, plain(item, place, at)]));
   });
 }
@@ -114,7 +86,7 @@ function step(deferred: Deferred, place: Place): Result {
     return place.limits.deeper(() => lazyText(inner));
   }
   if (raw === null || typeof raw !== 'object' || isSecret(raw)) return raw;
-  if (isList(raw)) return raw.map((item, index) => new Deferred(item, scope, `${trail}[${index}]`, reachedBy));
+  if (isScopedList(raw)) return raw.map((item, index) => new Deferred(item, scope, `${trail}[${index}]`, reachedBy));
   return Object.fromEntries(
     Object.entries(raw).map(([key, item]) => [key, new Deferred(item, scope, `${trail}.${key}`, reachedBy)]),
   );
@@ -206,10 +178,6 @@ function keyOf(expression: Expression, place: Place): string {
   return typeof key === 'string' ? key : failAt(place, expression.at)(`a map's key is a text, not ${show(key)}`);
 }
 
-function missing(problem: string, at: number, place: Place, fix: () => string | undefined): Missing {
-  return new Missing(() => new TemplateError('undefined', problem, spot(place, at), fix()));
-}
-
 function named(name: string, at: number, place: Place): Result {
   const value = place.scope.lookup(name);
   if (value instanceof Deferred) return new Deferred(value.raw, value.scope, value.trail, place.frames);
@@ -220,57 +188,11 @@ function named(name: string, at: number, place: Place): Result {
   });
 }
 
-function meant(word: string, known: readonly string[]): string | undefined {
-  const near = word.length > 100 ? undefined : nearest(word, known);
-  return near === undefined ? undefined : `did you mean \`${near}\`?`;
-}
-
 function member(of: Result, key: Plain, at: number, place: Place): Result {
   const whole = opened(of, place);
   if (whole instanceof Missing) return whole;
-  if (whole instanceof Unknown || isSecret(whole)) return plain(whole, place, at);
-  if (whole instanceof Lookup) return entry(whole.keys, (name) => whole.get(name), key, at, place);
-  if (typeof whole === 'object' && whole !== null) {
-    if (isList(whole)) return element(whole, key, at, place);
-    if (!isRecord(whole)) return null;
-    const own = (name: string): Scoped | undefined => (Object.hasOwn(whole, name) ? whole[name] : undefined);
-    return entry(() => Object.keys(whole), own, key, at, place);
-  }
-  if (typeof whole === 'string' && typeof key === 'number') return element([...whole], key, at, place);
-  return missing(`${show(whole)} has no \`${label(key)}\``, at, place, () => undefined);
-}
-
-function entry(
-  keys: () => readonly string[],
-  get: (key: string) => Scoped | undefined,
-  key: Plain,
-  at: number,
-  place: Place,
-): Result {
-  if (typeof key !== 'string' && typeof key !== 'number') return failAt(place, at)(`${kindOf(key)} cannot be a key`);
-  const value = get(String(key));
-  if (value instanceof Deferred) {
-    const frames = value.reachedBy.length > 0 ? value.reachedBy : place.frames;
-    return new Deferred(value.raw, value.scope, value.trail, frames);
-  }
-  if (value !== undefined) return value;
-  return missing(`there is no \`${label(key)}\` here`, at, place, () => {
-    const all = keys();
-    const known = all.slice(0, 12).join(', ') + (all.length > 12 ? ', …' : '');
-    return meant(String(key), all) ?? (all.length > 0 ? `there are: ${known}` : 'the map is empty');
-  });
-}
-
-function element(list: readonly Scoped[], key: Plain, at: number, place: Place): Result {
-  if (typeof key !== 'number' || !Number.isInteger(key))
-    return missing(`a list has no \`${label(key)}\``, at, place, () => 'a list has elements by number, from 0');
-  const value = list.at(key);
-  const size = list.length === 0 ? 'the list is empty' : `the list has ${list.length} (0 to ${list.length - 1})`;
-  return value === undefined ? missing(`there is no element ${key}`, at, place, () => size) : value;
-}
-
-function label(key: Plain): string {
-  return typeof key === 'string' || typeof key === 'number' ? String(key).slice(0, 60) : kindOf(key);
+  if (whole instanceof Unknown || whole instanceof Deferred || isSecret(whole)) return plain(whole, place, at);
+  return memberOf(whole, key, at, place);
 }
 
 function filter(expression: Extract<Expression, { kind: 'filter' }>, place: Place): Result {
@@ -316,12 +238,4 @@ function bind(
   const args: (Plain | undefined)[] = positional.map((argument) => evaluateExpression(argument, place));
   for (const [name, argument] of byName) args[parameters.indexOf(name)] = evaluateExpression(argument, place);
   return args;
-}
-
-function isList<T>(value: readonly T[] | object): value is readonly T[] {
-  return Array.isArray(value);
-}
-
-function isRecord(value: object): value is { readonly [key: string]: Scoped } {
-  return !Array.isArray(value);
 }

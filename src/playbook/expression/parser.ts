@@ -1,5 +1,6 @@
+import { checkArguments } from './arguments.js';
 import { type Complain, complainAbout, type Source, type Token, tokenize } from './lexer.js';
-import { type Arity, filterArity, testArity, whyNoSuch } from './names.js';
+import { filterArity, testArity } from './names.js';
 import type { Arguments, ArithmeticOperator, CompareOperator, Expression } from './syntax.js';
 
 /** How deep parentheses, lists and choices may nest. */
@@ -210,7 +211,7 @@ class Parser {
       if (this.takeSign('|')) {
         const name = this.dottedName('the name of a filter');
         const args = this.isSign('(') ? this.args() : { positional: [], named: [] };
-        this.checkArguments('filter', name, args);
+        checkArguments('filter', name, args, this.complain);
         value = { kind: 'filter', of: value, name: name.text, ...args, at: name.at };
       } else if (this.takeName('is')) {
         value = this.test(value);
@@ -232,29 +233,8 @@ class Parser {
       : this.isSign('(')
         ? this.args()
         : { positional: [], named: [] };
-    this.checkArguments('test', { text, at }, args);
+    checkArguments('test', { text, at }, args, this.complain);
     return { kind: 'test', of, name: text, negated, ...args, at };
-  }
-
-  private checkArguments(what: 'filter' | 'test', { text, at }: { text: string; at: number }, args: Arguments): void {
-    const arity: Arity | undefined = what === 'filter' ? filterArity(text) : testArity(text);
-    if (arity === undefined) {
-      const { problem, fix } = whyNoSuch(what, text);
-      this.complain(problem, at, fix);
-      return;
-    }
-    const wrong = args.named.find(([name]) => !arity.parameters.includes(name));
-    if (wrong) this.complain(`the ${what} ${text} has no argument ${wrong[0]}`, wrong[1].at, arity.usage);
-    const count = args.positional.length + args.named.length;
-    if (count < arity.min || args.positional.length > arity.max) {
-      const needs = count < arity.min ? 'needs more arguments' : 'has too many arguments';
-      this.complain(`the ${what} ${text} ${needs}`, at, arity.usage);
-    }
-    for (const [name, value] of args.named) {
-      const again =
-        arity.parameters.indexOf(name) < args.positional.length || args.named.filter(([n]) => n === name).length > 1;
-      if (again && arity.parameters.length > 0) this.complain(`the argument ${name} is given twice`, value.at);
-    }
   }
 
   private args(): Arguments {

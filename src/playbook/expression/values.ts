@@ -50,6 +50,14 @@ export function isSecret(value: unknown): value is Secret {
   return typeof value === 'object' && value !== null && 'reveal' in value && typeof value.reveal === 'function';
 }
 
+export function isScopedList<T>(value: readonly T[] | Scoped): value is readonly T[] {
+  return Array.isArray(value);
+}
+
+export function isScopedMap(value: Scoped): value is { readonly [key: string]: Scoped } {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
 export function isPlainList(value: Plain): value is readonly Plain[] {
   return Array.isArray(value);
 }

@@ -4,9 +4,8 @@ import { withFormer } from '../former-file.js';
 import { afterRestart } from './fates.js';
 import type { DockerRecord } from './former.js';
 import type { JsonObject } from './json-text.js';
-import { isObject } from './merge.js';
 import { bridgeNetwork, networkAfter, subnetOf, wantedNetwork } from './network.js';
-import { RESTART_PENDING } from './restart.js';
+import { RESTART_PENDING, settingsOf } from './restart.js';
 
 /** The facts once dockerd runs with `merged`. */
 export function afterRestartWith(facts: HostFacts, bridge: string, service: string, merged: JsonObject): HostFacts {
@@ -40,7 +39,7 @@ export function afterReturn(
       ? filed
       : removeLink(filed, bridge);
   if (!start) return addressed;
-  const settings = settingsIn(was);
+  const settings = settingsOf(was.file.kind === 'file' ? was.file.content : '');
   const restarted = editDocker(afterRestart(addressed, true), (docker) => {
     const now = bridgeNetwork(docker, bridge);
     const subnet = was.network;
@@ -58,15 +57,4 @@ export function afterReturn(
 
 function ended(facts: HostFacts): HostFacts {
   return setFile(facts, RESTART_PENDING, { kind: 'absent' });
-}
-
-/** The settings in a file that was JSON when it was recorded. */
-function settingsIn(was: DockerRecord): JsonObject {
-  if (was.file.kind !== 'file' || was.file.content.trim() === '') return {};
-  try {
-    const parsed = JSON.parse(was.file.content);
-    return isObject(parsed) ? parsed : {};
-  } catch {
-    return {};
-  }
 }

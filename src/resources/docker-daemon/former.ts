@@ -58,7 +58,8 @@ export function formerDiff(
       (!docker.running ||
         was.network === null ||
         (network?.subnet === was.network.subnet &&
-          network.gateway === was.network.gateway &&
+          // Until its first restart dockerd does not name the gateway; docker0's address, compared above, is it.
+          (was.network.gateway === null || network.gateway === was.network.gateway) &&
           (network.range ?? null) === was.network.range)));
   if (sameFile && sameNetwork) return { kind: 'same' };
   return { kind: 'differs', file: !sameFile, network: !sameNetwork };

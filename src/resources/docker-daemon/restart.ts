@@ -1,6 +1,8 @@
 import { quote } from '../../quote.js';
 import { type FormerFile, putBack } from '../former-file.js';
-import { lines, MESH_HOME } from '../shell.js';
+import { type FileText, lines, MESH_HOME, writeFile } from '../shell.js';
+import type { JsonObject } from './json-text.js';
+import { isObject, mergeText } from './merge.js';
 
 /** What a step began and did not end: the next plan goes on with it. */
 export const PENDING = `${MESH_HOME}/pending`;
@@ -47,14 +49,14 @@ function functions(service: string): string {
     '    stopped=',
     `    for id in $(sort -u ${RESTART_PENDING}); do`,
     '      docker inspect --type container "$id" >/dev/null 2>&1 || continue',
-    '      docker start "$id" >/dev/null || stopped="$stopped $id"',
+    '      said=$(docker start "$id" 2>&1) || stopped="$stopped $id"',
     '    done',
     '    [ -n "$stopped" ] || break',
     '  done',
     `  rm -f ${RESTART_PENDING}`,
     '}',
     'report_stopped() {',
-    '  [ -z "$stopped" ] || { echo "dockerd runs, but these containers did not start again:$stopped" >&2; exit 1; }',
+    '  [ -z "$stopped" ] || { echo "dockerd runs, but these containers did not start again:$stopped ($said)" >&2; exit 1; }',
     '}',
   );
 }
@@ -75,16 +77,15 @@ export function restartDocker({ service: name, bridge, path, old, expected }: Re
     functions(service),
     'note_running',
     `was=$(${addressesOf(bridge)})`,
-    `if ! { timeout 150 systemctl restart ${service} && is_up; }; then`,
-    `  journalctl -u ${service} -n 30 --no-pager >&2 || :`,
+    `if ! begin restart ${service}; then`,
+    `  ${journal(service)}`,
     old
       ? lines(
           "  echo 'dockerd does not start with the new settings: the old ones are put back' >&2",
           `  ${stop(service)}`,
           putBack(path, old),
           `  ${setAddresses(bridge, '$was')}`,
-          `  systemctl reset-failed ${service} 2>/dev/null || :`,
-          `  if timeout 150 systemctl start ${service} && is_up; then start_again; report_stopped`,
+              `  if ${start(service)}; then start_again; report_stopped`,
           "  else echo 'dockerd does not start with the old settings either' >&2; fi",
         )
       : "  echo 'dockerd does not start with its settings' >&2",
@@ -108,38 +109,85 @@ export interface Return {
 }
 
 /**
- * Puts dockerd's settings and docker0's addresses back. dockerd without `bip` takes the addresses that it finds on the
- * bridge, so it has to be down while they are changed.
+ * Puts dockerd's settings and docker0's addresses back.
+ *
+ * dockerd keeps its default bridge network in a store of its own and, as it starts, gives docker0 the address that it
+ * finds there; only a `bip` changes that (seen with 20.10: an address that was set by hand was replaced). Where the
+ * former settings have none, dockerd is therefore started once with the former address as its `bip`, and then with the
+ * former settings, under which it keeps what it finds.
  */
-export function returnDocker({ service: name, bridge, path, file, former, expected, start }: Return): string {
-  const service = quote(name);
-  const link = quote(bridge);
+export function returnDocker(to: Return): string {
+  const service = quote(to.service);
+  const teach = to.start ? teaching(to) : undefined;
+  const failed = (settings: string) =>
+    lines(
+      'then :; else',
+      `  ${journal(service)}`,
+      `  echo 'dockerd does not start with ${settings}' >&2; exit 1`,
+      'fi',
+    );
   return lines(
     functions(service),
     'note_running',
     stop(service),
-    putBack(path, file),
-    former === null
-      ? `ip link delete ${link} 2>/dev/null || :`
-      : lines(
-          `if ip link show dev ${link} >/dev/null 2>&1; then`,
-          `  ${setAddresses(bridge, former.addresses.map(quote).join(' '))}`,
-          // Set only where it differs: a bridge whose MTU was set by hand no longer follows its ports (ip-link(8), Linux br_if.c).
-          `  ip -o link show dev ${link} | grep -q ' mtu ${former.mtu} ' || ip link set dev ${link} mtu ${former.mtu}`,
-          'fi',
-        ),
-    start
-      ? lines(
-          `if ! { timeout 150 systemctl start ${service} && is_up; }; then`,
-          `  journalctl -u ${service} -n 30 --no-pager >&2 || :`,
-          "  echo 'dockerd does not start with the settings that it had before' >&2; exit 1",
-          'fi',
-          'start_again',
-          expects(expected),
-          'report_stopped',
-        )
-      : `rm -f ${RESTART_PENDING}`,
+    teach !== undefined &&
+      lines(writeFile(teach), `if ${start(service)}; ${failed('its former address')}`, stop(service)),
+    putBack(to.path, to.file),
+    to.start &&
+      lines(
+        `systemctl reset-failed ${service} 2>/dev/null || :`,
+        `if ${start(service)}; ${failed('the settings that it had before')}`,
+      ),
+    bridgeBack(to),
+    to.start ? lines('start_again', expects(to.expected), 'report_stopped') : `rm -f ${RESTART_PENDING}`,
   );
+}
+
+/** The settings under which dockerd learns its former address; undefined where the former settings say it themselves. */
+function teaching({ path, file, former }: Return): FileText | undefined {
+  const bip = former?.addresses[0];
+  const text = file.kind === 'file' ? file.content : '';
+  if (bip === undefined || file.kind === 'copy' || typeof settingsOf(text).bip === 'string') return undefined;
+  return { path, content: mergeText(text, { bip, 'fixed-cidr': null }), mode: '0644' };
+}
+
+/** What dockerd does not set: further addresses and the MTU of docker0; where there was none, none stays. */
+function bridgeBack({ bridge, former, start: runs }: Return): string {
+  const link = quote(bridge);
+  if (former === null) return runs ? '' : `ip link delete ${link} 2>/dev/null || :`;
+  return lines(
+    `if ip link show dev ${link} >/dev/null 2>&1; then`,
+    runs
+      ? lines(
+          ...former.addresses
+            .slice(1)
+            .map((address) => `  ip addr add ${quote(address)} brd + dev ${link} 2>/dev/null || :`),
+        )
+      : setAddresses(bridge, former.addresses.map(quote).join(' ')),
+    // Set only where it differs: a bridge whose MTU was set by hand no longer follows its ports.
+    `  ip -o link show dev ${link} | grep -q ' mtu ${former.mtu} ' || ip link set dev ${link} mtu ${former.mtu}`,
+    'fi',
+  );
+}
+
+/** The settings in a text that was JSON when it was recorded. */
+export function settingsOf(text: string): JsonObject {
+  if (text.trim() === '') return {};
+  try {
+    const parsed = JSON.parse(text);
+    return isObject(parsed) ? parsed : {};
+  } catch {
+    return {};
+  }
+}
+
+function start(service: string): string {
+  return `begin start ${service}`;
+}
+
+/** The end of dockerd's log, without what it says when all is well. */
+function journal(service: string): string {
+  return `journalctl -u ${service} -n 60 --no-pager | grep -v level=info | tail -n 20 >&2 || :`;
 }
 
 /** The socket would start dockerd again at the next `docker ps` of anybody. */

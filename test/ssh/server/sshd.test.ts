@@ -1,10 +1,11 @@
-import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Connection, Outcome, Transport } from '../../../src/ssh/types.js';
-import { answers, transport } from '../answers.js';
-import { hasSshd, type Sshd, startSshd } from '../sshd.js';
+import { answers, plainResolver, transport } from '../answers.js';
+import { freePort, hasSshd, type Sshd, startSshd } from '../sshd.js';
 
 const text = (outcome: Outcome): string => outcome.stdout.toString();
 
@@ -183,5 +184,28 @@ describe.skipIf(!hasSshd)('commands on a real sshd', () => {
       'the key file /nowhere/key does not exist',
     );
     await none.close();
+  });
+});
+
+describe.skipIf(!hasSshd)('a real jump host', () => {
+  it('leads to a host, and says what stands in the way', async () => {
+    const [open, closed, target] = await Promise.all([startSshd(), startSshd(['DisableForwarding yes']), startSshd()]);
+    const file = join(target.folder, 'all_known_hosts');
+    writeFileSync(file, [open, closed, target].map((sshd) => `${sshd.hostKeyLine}\n`).join(''));
+    // One key opens all three.
+    for (const sshd of [open, closed]) copyFileSync(join(target.folder, 'authorized'), join(sshd.folder, 'authorized'));
+    const via = (jump: Sshd, port = target.port) =>
+      target.settings({ proxyJump: [`127.0.0.1:${jump.port}`], knownHostsFiles: [file], port });
+    const user = userInfo().username;
+    const ssh = transport({}, plainResolver({ user }));
+    const host = await ssh.connect('docker41', via(open));
+    expect((await host.exec('echo through')).stdout.toString()).toBe('through\n');
+    await expect(ssh.connect('docker42', via(closed))).rejects.toMatchObject({
+      kind: 'config',
+      advice: expect.stringContaining('AllowTcpForwarding'),
+    });
+    await expect(ssh.connect('docker43', via(open, await freePort()))).rejects.toMatchObject({ kind: 'refused' });
+    await ssh.close();
+    await Promise.all([open, closed, target].map((sshd) => sshd.stop()));
   });
 });

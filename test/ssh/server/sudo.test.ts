@@ -102,7 +102,9 @@ describe.skipIf(!hasSshd)('sudo', () => {
     const failures = await Promise.all(hosts.map((host) => host.exec('true').catch((error: unknown) => error)));
     expect(sshds.map(log).join('')).toBe('wrong\n');
     const messages = failures.map(String);
-    expect(messages.filter((message) => message.includes('does not take the password from $BECOME_PASSWORD'))).toHaveLength(1);
+    expect(
+      messages.filter((message) => message.includes('does not take the password from $BECOME_PASSWORD')),
+    ).toHaveLength(1);
     expect(messages.filter((message) => /rejected on h\d and so not tried here/.test(message))).toHaveLength(2);
     for (const failure of failures) expect(failure).toMatchObject({ kind: 'sudo' });
     expect(JSON.stringify(failures) + messages.join('')).not.toContain('wrong');
@@ -142,7 +144,10 @@ describe.skipIf(!hasSshd)('sudo', () => {
       advice: expect.stringContaining('--ask-become-pass'),
     });
     const bare = await start('password');
-    writeFileSync(join(bare.folder, '.bashrc'), `mkdir -p ${bare.folder}/no; ln -sf /usr/bin/env ${bare.folder}/no/; PATH=${bare.folder}/no\n`);
+    writeFileSync(
+      join(bare.folder, '.bashrc'),
+      `mkdir -p ${bare.folder}/no; ln -sf /usr/bin/env ${bare.folder}/no/; PATH=${bare.folder}/no\n`,
+    );
     const other = await ssh.connect('docker42', settings(bare));
     await expect(other.exec('true')).rejects.toThrow('docker42: there is no sudo on the host');
   });

@@ -1,0 +1,49 @@
+import type { Command } from 'commander';
+import { type HostOptions, withHostOptions } from './options.js';
+
+/** `mesh exec`: one command on many hosts at once. */
+export function register(program: Command): void {
+  withHostOptions(program.command('exec <pattern> <command...>'))
+    .description('run a command on hosts, all at once: mesh exec all -i inventory.yml -- uptime')
+    .action(run);
+}
+
+async function run(pattern: string, words: readonly string[], options: HostOptions): Promise<void> {
+  const [{ withHosts, failureLine }, { ConnectionFailure }, { createLineReader }] = await Promise.all([
+    import('./hosts.js'),
+    import('../ssh/types.js'),
+    import('../engine/journal.js'),
+  ]);
+  // One word is a shell's line, as with ssh and `ansible -m shell`; several are the words of one command.
+  const { quoteAll } = await import('../quote.js');
+  const command = words.length === 1 ? (words[0] ?? '') : quoteAll(words);
+  await withHosts(pattern, options, async (hosts, transport) => {
+    const room = Math.max(...hosts.map(({ name }) => name.length));
+    const codes = await Promise.all(
+      hosts.map(async ({ name, connection: settings }) => {
+        const print = (stream: NodeJS.WriteStream) =>
+          createLineReader((line) => stream.write(`${name.padEnd(room)} | ${line}\n`));
+        try {
+          const connection = await transport.connect(name, settings);
+          const [onStdout, onStderr] = [print(process.stdout), print(process.stderr)];
+          const outcome = await connection.exec('', { script: command, onStdout, onStderr });
+          onStdout(Buffer.from(''));
+          if (outcome.kind === 'exited' && outcome.code === 0) return 0;
+          const how =
+            outcome.kind === 'exited'
+              ? `exit code ${outcome.code}`
+              : outcome.kind === 'signalled'
+                ? `ended by ${outcome.signal}`
+                : `the connection was lost: ${outcome.reason}`;
+          process.stderr.write(`${name.padEnd(room)} | ${how}\n`);
+          return 1;
+        } catch (error) {
+          if (!(error instanceof ConnectionFailure)) throw error;
+          process.stderr.write(`${failureLine(error)}\n`);
+          return 4;
+        }
+      }),
+    );
+    process.exitCode = codes.includes(1) ? 1 : codes.includes(4) ? 4 : 0;
+  });
+}

@@ -1,0 +1,53 @@
+import type { Converged } from '../engine/converge.js';
+import type { Plan } from '../engine/types.js';
+import type { EventStream } from '../events/stream.js';
+import type { Event } from '../events/types.js';
+import { renderPlan } from '../ui/plan.js';
+import { renderProof } from '../ui/proof-table.js';
+import { type Environment, styleFor } from '../ui/style.js';
+import { renderSummary } from '../ui/summary.js';
+import type { Mode } from './converge.js';
+import type { ApplyOptions } from './options.js';
+
+type Options = Partial<ApplyOptions>;
+
+/** Width of a result where stdout is no terminal. */
+const COLUMNS = 100;
+
+/** Prints what a command found: results go to stdout, as text or as one JSON document. */
+export function printerFor(
+  options: Options,
+  { stdout, env }: { readonly stdout: NodeJS.WriteStream; readonly env: Environment },
+) {
+  const style = styleFor(env, stdout);
+  const columns = stdout.columns ?? COLUMNS;
+  const text = options.output !== 'jsonl' && !options.json;
+  const out = (part: string) => stdout.write(`${part.trimEnd()}\n`);
+  return {
+    /** Keeps the events that the end is told from. */
+    collect(stream: Pick<EventStream, 'subscribe'>): { events(): readonly Event[] } {
+      const kept: Event[] = [];
+      stream.subscribe((event) => {
+        if (event.kind === 'probe' || event.kind === 'run.ended') kept.push(event);
+      });
+      return { events: () => kept };
+    },
+    plan(plan: Plan, mode: Mode): void {
+      if (!text || (options.quiet && mode !== 'plan')) return;
+      const { diff = false, commands = false } = options;
+      out(`${renderPlan(plan, { diff, commands, columns, color: style.color, style })}\n`);
+    },
+    end(events: readonly Event[], done: Converged): void {
+      const ended = events.find((event) => event.kind === 'run.ended');
+      if (options.json) {
+        const probes = events.filter((event) => event.kind === 'probe');
+        out(JSON.stringify({ version: 1, plan: done.plan, probes, end: ended }, undefined, 2));
+        return;
+      }
+      if (!text) return;
+      const probes = events.flatMap((event) => (event.kind === 'probe' ? [event] : []));
+      if (probes.length > 0 && !options.quiet) out(`\n${renderProof(probes, { columns, style })}\n`);
+      if (ended?.kind === 'run.ended') out(renderSummary(ended, { columns, style, quiet: options.quiet ?? false }));
+    },
+  };
+}
