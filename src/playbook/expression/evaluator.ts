@@ -1,6 +1,7 @@
 import type { Value } from '../../inventory/types.js';
 import { UnknownInExpression } from './errors.js';
 import { applyFilter, applyTest } from './filters.js';
+import { maxDepth } from './limits.js';
 import { meant, memberOf } from './members.js';
 import { filterArity, isFilterName, isTestName, testArity } from './names.js';
 import { number, operate, toText, truth } from './operators.js';
@@ -81,6 +82,13 @@ function step(deferred: Deferred, place: Place): Result {
     if (loop >= 0) {
       const names = [...reachedBy.slice(loop), { trail }].map((frame) => frame.trail).join(' → ');
       return failAt({ ...place, text: raw, frames: reachedBy }, 0, 'cycle')(`variables need each other: ${names}`);
+    }
+    if (reachedBy.length > maxDepth) {
+      failAt(
+        { ...place, text: raw, frames: reachedBy.slice(-3) },
+        0,
+        'limit',
+      )(`more than ${maxDepth} variables lead to each other`);
     }
     const inner = { text: raw, scope, frames: [...reachedBy, { scope, trail }], limits: place.limits };
     return place.limits.deeper(() => lazyText(inner));
@@ -165,7 +173,10 @@ function compute(expression: Extract<Expression, { kind: 'unary' | 'binary' | 's
   const from = bound(expression.from);
   const to = bound(expression.to);
   if (isPlainList(value)) return value.slice(from, to);
-  if (typeof value === 'string') return [...value].slice(from, to).join('');
+  if (typeof value === 'string') {
+    place.limits.spend(value.length / 100);
+    return [...value].slice(from, to).join('');
+  }
   return fail(`${show(value)} has no parts to slice`);
 }
 

@@ -69,9 +69,12 @@ const implementations: Readonly<Record<FilterName, Filter>> = {
     if (isPlainMap(value)) return Object.keys(value).length;
     return isPlainList(value) ? value.length : fail(`${show(value)} has no length`);
   },
-  list: (value, _, { fail }) => {
+  list: (value, _, { fail, limits }) => {
     if (isPlainList(value)) return value;
-    if (typeof value === 'string') return [...value];
+    if (typeof value === 'string') {
+      limits.spend(value.length);
+      return [...value];
+    }
     return isPlainMap(value) ? Object.keys(value) : fail(`${show(value)} cannot become a list`, 'write `[value]`');
   },
   lower: (value, _, { fail }) => asText(value, fail).toLowerCase(),
@@ -86,6 +89,7 @@ const implementations: Readonly<Record<FilterName, Filter>> = {
   rejectattr: (value, args, work) => asList(value, work.fail).filter((item) => !attributePasses(item, args, work)),
   replace: (value, [old, fresh], { fail, limits }) => {
     const parts = asText(value, fail).split(nonEmpty(asText(old ?? null, fail), fail));
+    limits.spend(parts.length);
     const between = asText(fresh ?? null, fail);
     return limits.text(...parts.flatMap((part, index) => (index === 0 ? [part] : [between, part])));
   },

@@ -29,7 +29,10 @@ export function memberOf(
     const own = (name: string): Scoped | undefined => (Object.hasOwn(whole, name) ? whole[name] : undefined);
     return entry(() => Object.keys(whole), own, key, at, place);
   }
-  if (typeof whole === 'string' && typeof key === 'number') return element([...whole], key, at, place);
+  if (typeof whole === 'string' && typeof key === 'number') {
+    place.limits.spend(whole.length / 100);
+    return element([...whole], key, at, place);
+  }
   return missing(`${show(whole)} has no \`${label(key)}\``, at, place, () => undefined);
 }
 
@@ -61,8 +64,9 @@ function entry(
 }
 
 function element(list: readonly Scoped[], key: Plain, at: number, place: Place): Result {
-  if (typeof key !== 'number' || !Number.isInteger(key))
+  if (typeof key !== 'number' || !Number.isInteger(key)) {
     return missing(`a list has no \`${label(key)}\``, at, place, () => 'a list has elements by number, from 0');
+  }
   const value = list.at(key);
   const size = list.length === 0 ? 'the list is empty' : `the list has ${list.length} (0 to ${list.length - 1})`;
   return value === undefined ? missing(`there is no element ${key}`, at, place, () => size) : value;
