@@ -39,7 +39,7 @@ export function afterReturn(
       ? filed
       : removeLink(filed, bridge);
   if (!start) return addressed;
-  const settings = settingsOf(was.file.kind === 'file' ? was.file.content : '');
+  const settings = settingsOf(was.file.kind === 'file' ? was.file.content : '') ?? {};
   const restarted = editDocker(afterRestart(addressed, true), (docker) => {
     const now = bridgeNetwork(docker, bridge);
     const subnet = was.network;

@@ -37,7 +37,10 @@ function functions(service: string): string {
     'note_running() {',
     `  ! systemctl is-active --quiet ${service} || docker ps -q --no-trunc >>${RESTART_PENDING}`,
     '}',
-    'is_up() {',
+    // Three starts within a minute are one too many for systemd unless its count is taken back (systemd.unit(5), StartLimitBurst=).
+    'begin() {',
+    `  systemctl reset-failed ${service} 2>/dev/null || :`,
+    `  timeout 150 systemctl "$1" ${service} || return 1`,
     '  tries=0',
     "  until docker version --format '{{.Server.Version}}' >/dev/null 2>&1; do",
     '    tries=$((tries + 1)); [ "$tries" -lt 30 ] || return 1; sleep 1',
@@ -77,7 +80,7 @@ export function restartDocker({ service: name, bridge, path, old, expected }: Re
     functions(service),
     'note_running',
     `was=$(${addressesOf(bridge)})`,
-    `if ! begin restart ${service}; then`,
+    'if ! begin restart; then',
     `  ${journal(service)}`,
     old
       ? lines(
@@ -85,7 +88,7 @@ export function restartDocker({ service: name, bridge, path, old, expected }: Re
           `  ${stop(service)}`,
           putBack(path, old),
           `  ${setAddresses(bridge, '$was')}`,
-              `  if ${start(service)}; then start_again; report_stopped`,
+          '  if begin start; then start_again; report_stopped',
           "  else echo 'dockerd does not start with the old settings either' >&2; fi",
         )
       : "  echo 'dockerd does not start with its settings' >&2",
@@ -130,14 +133,9 @@ export function returnDocker(to: Return): string {
     functions(service),
     'note_running',
     stop(service),
-    teach !== undefined &&
-      lines(writeFile(teach), `if ${start(service)}; ${failed('its former address')}`, stop(service)),
+    teach !== undefined && lines(writeFile(teach), `if begin start; ${failed('its former address')}`, stop(service)),
     putBack(to.path, to.file),
-    to.start &&
-      lines(
-        `systemctl reset-failed ${service} 2>/dev/null || :`,
-        `if ${start(service)}; ${failed('the settings that it had before')}`,
-      ),
+    to.start && `if begin start; ${failed('the settings that it had before')}`,
     bridgeBack(to),
     to.start ? lines('start_again', expects(to.expected), 'report_stopped') : `rm -f ${RESTART_PENDING}`,
   );
@@ -147,7 +145,8 @@ export function returnDocker(to: Return): string {
 function teaching({ path, file, former }: Return): FileText | undefined {
   const bip = former?.addresses[0];
   const text = file.kind === 'file' ? file.content : '';
-  if (bip === undefined || file.kind === 'copy' || typeof settingsOf(text).bip === 'string') return undefined;
+  const settings = file.kind === 'copy' ? undefined : settingsOf(text);
+  if (bip === undefined || settings === undefined || typeof settings.bip === 'string') return undefined;
   return { path, content: mergeText(text, { bip, 'fixed-cidr': null }), mode: '0644' };
 }
 
@@ -170,19 +169,15 @@ function bridgeBack({ bridge, former, start: runs }: Return): string {
   );
 }
 
-/** The settings in a text that was JSON when it was recorded. */
-export function settingsOf(text: string): JsonObject {
+/** The settings in a text; undefined where it is no JSON object. */
+export function settingsOf(text: string): JsonObject | undefined {
   if (text.trim() === '') return {};
   try {
     const parsed = JSON.parse(text);
-    return isObject(parsed) ? parsed : {};
+    return isObject(parsed) ? parsed : undefined;
   } catch {
-    return {};
+    return undefined;
   }
-}
-
-function start(service: string): string {
-  return `begin start ${service}`;
 }
 
 /** The end of dockerd's log, without what it says when all is well. */
