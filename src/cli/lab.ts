@@ -1,167 +1,180 @@
-import { type Command, InvalidArgumentError } from 'commander';
-import type { LabProgress } from '../lab/index.js';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { InputError } from '../errors.js';
+import type { Feature, LabProgress, LabStatus } from '../lab/index.js';
 
-interface LabOptions {
+interface Named {
   readonly name: string;
 }
 
-interface UpOptions extends LabOptions {
+interface UpFlags extends Named {
   readonly hosts?: number;
-  readonly without: Readonly<Record<string, readonly string[]>>;
   readonly inventory?: string;
+  readonly without: readonly (readonly [string, Feature])[];
+}
+
+/** Adds `mesh lab` with its subcommands: throw-away hosts on this machine. */
+export function register(program: Command): void {
+  const lab = program.command('lab').description('throw-away hosts on this machine, for trying and testing mesh');
+  const name = () => new Option('--name <name>', 'which lab').default('default');
+
+  lab
+    .command('up')
+    .description('make a lab, or start what is missing of it')
+    .addOption(name())
+    .option('--hosts <n>', 'how many hosts there are to be (default: 3)', count)
+    .option('--inventory <path>', 'where the inventory is written (default: inventory/lab.yml)')
+    .option('--without <what=host>', 'openvswitch or docker left out of a host; repeatable', without, [])
+    .action((flags: UpFlags) => up(flags));
+  lab
+    .command('status')
+    .description('show labs and their hosts')
+    .option('--name <name>', 'only this lab')
+    .option('--json', 'print it for programs')
+    .action((flags: { name?: string; json?: boolean }) => status(flags));
+  lab
+    .command('exec')
+    .description('run a command in a host as root, not by SSH')
+    .argument('<host>')
+    .argument('<command...>')
+    .addOption(name())
+    .passThroughOptions(false)
+    .action((host: string, command: string[], flags: Named) => exec(host, command, flags));
+  lab
+    .command('reboot')
+    .description('reboot a host and wait until it answers again')
+    .argument('<host>')
+    .addOption(name())
+    .action(async (host: string, flags: Named) => (await open(flags)).reboot(host));
+  lab
+    .command('off')
+    .description('switch a host off')
+    .argument('<host>')
+    .addOption(name())
+    .option('--cut', 'at once, as if its plug was pulled')
+    .action(async (host: string, flags: Named & { cut?: boolean }) =>
+      (await open(flags)).powerOff(host, { cut: flags.cut === true }),
+    );
+  lab
+    .command('on')
+    .description('switch a host on and wait until it answers')
+    .argument('<host>')
+    .addOption(name())
+    .action(async (host: string, flags: Named) => (await open(flags)).powerOn(host));
+  lab
+    .command('down')
+    .description('remove a lab with everything of it; the cache of root file systems stays')
+    .addOption(name())
+    .option('--all', 'all labs of this machine')
+    .action((flags: Named & { all?: boolean }) => down(flags));
+}
+
+async function open(flags: Named) {
+  const { openLab, requireRoot } = await import('../lab/index.js');
+  await requireRoot('mesh lab');
+  return openLab(flags.name);
+}
+
+async function up(flags: UpFlags): Promise<void> {
+  const { labUp } = await import('../lab/index.js');
+  const features: Record<string, Feature[]> = {};
+  for (const [host, feature] of flags.without) features[host] = [...(features[host] ?? []), feature];
+  const started = Date.now();
+  const interrupted = new AbortController();
+  const interrupt = () => interrupted.abort();
+  process.once('SIGINT', interrupt);
+  process.once('SIGTERM', interrupt);
+  try {
+    const lab = await labUp({
+      name: flags.name,
+      without: features,
+      ...(flags.hosts === undefined ? {} : { hosts: flags.hosts }),
+      ...(flags.inventory === undefined ? {} : { inventoryFile: flags.inventory }),
+      onProgress: printer(),
+      signal: interrupted.signal,
+    });
+    const seconds = ((Date.now() - started) / 1000).toFixed(1);
+    const named = flags.name === 'default' ? '' : ` --name ${flags.name}`;
+    process.stdout.write(
+      [
+        `lab '${lab.name}' is up after ${seconds} s: ${lab.hosts.map((host) => host.name).join(', ')}`,
+        `  inventory  ${lab.inventoryFile}`,
+        `  ssh        ssh -F ${lab.sshConfigFile} ${lab.hosts[0]?.name}`,
+        `  next       mesh deploy ${lab.inventoryFile}`,
+        `  remove     mesh lab down${named}`,
+        '',
+      ].join('\n'),
+    );
+  } catch (error) {
+    if (!interrupted.signal.aborted) throw error;
+    const named = flags.name === 'default' ? '' : ` --name ${flags.name}`;
+    process.stderr.write(
+      `interrupted: 'mesh lab up${named}' goes on from here, 'mesh lab down${named}' removes what there is\n`,
+    );
+    process.exitCode = 130;
+  } finally {
+    process.off('SIGINT', interrupt);
+    process.off('SIGTERM', interrupt);
+  }
+}
+
+async function status(flags: { name?: string; json?: boolean }): Promise<void> {
+  const { labStatus, requireRoot } = await import('../lab/index.js');
+  await requireRoot('mesh lab status');
+  const labs = await labStatus(flags.name);
+  if (flags.json) {
+    process.stdout.write(`${JSON.stringify({ version: 1, labs }, undefined, 2)}\n`);
+  } else if (labs.length === 0) {
+    process.stdout.write(`${flags.name ? `there is no lab '${flags.name}'` : 'there is no lab on this machine'}\n`);
+  } else {
+    process.stdout.write(labs.map(statusText).join('\n'));
+  }
+}
+
+/** A lab and its hosts as lines for people. */
+export function statusText(lab: LabStatus): string {
+  const rows = lab.hosts.map((host) => {
+    const lacks = host.without.length > 0 ? `  made without ${host.without.join(', ')}` : '';
+    return `  ${host.name}  ${host.state.padEnd(8)}  ${host.underlayAddress}  ssh 127.0.0.1:${host.sshPort}${lacks}\n`;
+  });
+  const note = lab.note ? `  ${lab.note}\n` : '';
+  return `lab '${lab.name}'  ${lab.inventoryFile}\n${note}${rows.join('')}`;
+}
+
+async function exec(host: string, command: readonly string[], flags: Named): Promise<void> {
+  const lab = await open(flags);
+  process.exitCode = await lab.execAttached(host, command);
+}
+
+async function down(flags: Named & { all?: boolean }): Promise<void> {
+  const { labDown, labNames, requireRoot } = await import('../lab/index.js');
+  await requireRoot('mesh lab down');
+  const names = flags.all ? await labNames() : [flags.name];
+  for (const name of names) {
+    const existed = await labDown(name, { onProgress: printer() });
+    if (!existed) process.stdout.write(`there is no lab '${name}': nothing to remove\n`);
+  }
+  if (names.length === 0) process.stdout.write('there is no lab on this machine\n');
+}
+
+/** Progress as plain lines on stderr. */
+function printer(): (event: LabProgress) => void {
+  return ({ host, detail }) => process.stderr.write(`lab: ${host ? `${host}: ` : ''}${detail}\n`);
 }
 
 function count(text: string): number {
-  const number = Number(text);
-  if (!Number.isInteger(number) || number < 1) throw new InvalidArgumentError('a whole number from 1 on is wanted');
-  return number;
+  if (!/^\d{1,4}$/.test(text)) throw new InvalidArgumentError('a number of hosts is wanted');
+  return Number(text);
 }
 
-function without(text: string, before: Readonly<Record<string, readonly string[]>>) {
-  const [feature = '', host = ''] = text.split('=');
-  if (!feature || !host) throw new InvalidArgumentError('FEATURE=HOST is wanted, like openvswitch=docker43');
-  return { ...before, [host]: [...(before[host] ?? []), feature] };
-}
-
-/** Progress as plain lines on stderr; a phase that only moves its fraction is told at every tenth. */
-function progress(): (event: LabProgress) => void {
-  const started = performance.now();
-  let last = '';
-  return ({ host, detail, fraction }) => {
-    const share = fraction === undefined ? '' : ` ${Math.floor(fraction * 10) * 10} %`;
-    const line = `${host ? `${host}: ` : ''}${detail}${share}`;
-    if (line === last) return;
-    last = line;
-    const seconds = ((performance.now() - started) / 1000).toFixed(1);
-    process.stderr.write(`${seconds.padStart(6)} s  ${line}\n`);
-  };
-}
-
-/** Ends with one sentence for what a lab cannot do here; other errors are not the person's. */
-async function reported(work: () => Promise<void>): Promise<void> {
-  const { LabError } = await import('../lab/index.js');
-  try {
-    await work();
-  } catch (error) {
-    if (!(error instanceof LabError)) throw error;
-    process.stderr.write(`${error.message}\n`);
-    process.exitCode = 1;
+function without(
+  text: string,
+  before: readonly (readonly [string, Feature])[],
+): readonly (readonly [string, Feature])[] {
+  const [what, host, ...rest] = text.split('=');
+  if ((what !== 'openvswitch' && what !== 'docker') || !host || rest.length > 0) {
+    throw InputError.of(`--without ${text} is not understood`, {
+      fix: 'write openvswitch=HOST or docker=HOST, for example --without openvswitch=docker43',
+    });
   }
-}
-
-function interruptible(): AbortSignal {
-  const stop = new AbortController();
-  process.once('SIGINT', () => stop.abort()).once('SIGTERM', () => stop.abort());
-  return stop.signal;
-}
-
-async function up(options: UpOptions): Promise<void> {
-  const { featureNames, labUp } = await import('../lab/index.js');
-  const { InputError } = await import('../errors.js');
-  const wanted = Object.fromEntries(
-    Object.entries(options.without).map(([host, features]) => [
-      host,
-      features.map((name) => {
-        const feature = featureNames.find((known) => known === name);
-        if (feature) return feature;
-        throw InputError.of(`a lab host cannot be made without '${name}'`, {
-          fix: `one of: ${featureNames.join(', ')}`,
-        });
-      }),
-    ]),
-  );
-  const lab = await labUp({
-    name: options.name,
-    without: wanted,
-    onProgress: progress(),
-    signal: interruptible(),
-    ...(options.hosts !== undefined && { hosts: options.hosts }),
-    ...(options.inventory !== undefined && { inventoryFile: options.inventory }),
-  });
-  for (const host of lab.hosts) {
-    process.stdout.write(`${host.name}  ${host.underlayAddress}  ssh 127.0.0.1:${host.sshPort}\n`);
-  }
-  process.stdout.write(`\nTheir inventory is ${lab.inventoryFile}. Next: mesh deploy ${lab.inventoryFile}\n`);
-}
-
-async function status(options: Partial<LabOptions> & { readonly json?: boolean }): Promise<void> {
-  const { labStatus } = await import('../lab/index.js');
-  const labs = await labStatus(options.name);
-  if (options.json) {
-    process.stdout.write(`${JSON.stringify(labs, undefined, 2)}\n`);
-    return;
-  }
-  if (labs.length === 0) process.stdout.write('There is no lab on this machine: mesh lab up makes one.\n');
-  for (const lab of labs) {
-    process.stdout.write(`${lab.name}  (inventory ${lab.inventoryFile})\n`);
-    for (const host of lab.hosts) {
-      process.stdout.write(
-        `  ${host.name}  ${host.state.padEnd(8)}  ${host.underlayAddress}  ssh 127.0.0.1:${host.sshPort}\n`,
-      );
-    }
-  }
-}
-
-async function exec(host: string, words: readonly string[], options: LabOptions): Promise<void> {
-  const { openLab } = await import('../lab/index.js');
-  const lab = await openLab(options.name);
-  const result = await lab.exec(host, words.length === 1 ? ['sh', '-c', words[0] ?? ''] : words);
-  process.stdout.write(result.stdout);
-  process.stderr.write(result.stderr);
-  process.exitCode = result.code ?? 1;
-}
-
-async function down(options: Partial<LabOptions> & { readonly all?: boolean }): Promise<void> {
-  const { labDown, labStatus } = await import('../lab/index.js');
-  const names = options.all ? (await labStatus()).map(({ name }) => name) : [options.name ?? 'default'];
-  for (const name of names) {
-    const was = await labDown(name, { onProgress: progress() });
-    process.stdout.write(was ? `lab '${name}' is gone\n` : `there was no lab '${name}'\n`);
-  }
-}
-
-/** `mesh lab`: throw-away hosts on this machine. */
-export function register(program: Command): void {
-  const lab = program
-    .command('lab')
-    .description('throw-away hosts on this machine: real systemd, sshd, Docker and Open vSwitch, to try mesh on');
-  const named = (command: Command) => command.option('--name <name>', 'which lab', 'default');
-  named(lab.command('up'))
-    .description('make the hosts, or what is missing of them, and write their inventory')
-    .option('--hosts <n>', 'how many (default 3)', count)
-    .option('--without <feature=host>', 'make a host without openvswitch or docker', without, {})
-    .option('--inventory <file>', 'where the inventory is written (default inventory/lab.yml)')
-    .action((options: UpOptions) => reported(() => up(options)));
-  lab
-    .command('status')
-    .description('what the hosts are in')
-    .option('--name <name>', 'one lab instead of all')
-    .option('--json', 'as JSON')
-    .action((options) => reported(() => status(options)));
-  named(lab.command('exec <host> <command...>'))
-    .description('run a command on a host, not by SSH: mesh lab exec docker41 -- ip addr')
-    .action((host: string, words: readonly string[], options: LabOptions) =>
-      reported(() => exec(host, words, options)),
-    );
-  const power = (verb: 'reboot' | 'off' | 'on', description: string) =>
-    named(lab.command(`${verb} <host>`))
-      .description(description)
-      .action((host: string, options: LabOptions) =>
-        reported(async () => {
-          const { openLab } = await import('../lab/index.js');
-          const opened = await openLab(options.name);
-          if (verb === 'reboot') await opened.reboot(host);
-          else if (verb === 'off') await opened.powerOff(host);
-          else await opened.powerOn(host);
-        }),
-      );
-  power('reboot', 'boot a host again, and wait until it is up');
-  power('off', 'switch a host off');
-  power('on', 'switch a host on, and wait until it is up');
-  lab
-    .command('down')
-    .description('remove the hosts, and everything that belongs to them')
-    .option('--name <name>', 'which lab (default: default)')
-    .option('--all', 'every lab of this machine')
-    .action((options) => reported(() => down(options)));
+  return [...before, [host, what]];
 }

@@ -54,6 +54,7 @@ export PATH LC_ALL=C
 umask 022
 dir=${quote(directory)}
 cd / || exit 1
+echo $$ >"$dir/pid"
 
 now() { date +%s; }
 size() { wc -c <"$dir/output" | tr -d ' '; }
@@ -171,9 +172,9 @@ if mkdir ${directory} 2>/dev/null; then
   printf %s ${quote(applyProgram(input))} >${directory}/program.new && mv ${directory}/program.new ${directory}/program || exit 71
   # A scope of its own where there is systemd: no user session's end, and no restart of sshd, takes it along.
   if [ -d /run/systemd/system ] && command -v systemd-run >/dev/null 2>&1 &&
-    systemd-run --quiet --unit=${quote(`mesh-${input.run}-${input.play}`)} sh -c 'echo $$ >"$1/pid"; exec sh "$1/program"' sh ${directory} </dev/null >/dev/null 2>&1; then :
+    systemd-run --quiet --unit=${quote(`mesh-${input.run}-${input.play}`)} sh ${directory}/program </dev/null >/dev/null 2>&1; then :
   else
-    setsid sh -c 'echo $$ >"$1/pid"; exec sh "$1/program"' sh ${directory} </dev/null >/dev/null 2>&1 &
+    setsid sh ${directory}/program </dev/null >/dev/null 2>&1 &
   fi
   tries=0
   while [ ! -s ${directory}/pid ] && [ "$tries" -lt 100 ]; do tries=$((tries + 1)); sleep 0.02 2>/dev/null || sleep 1; done

@@ -1,13 +1,15 @@
+import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { chown, mkdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { connect } from 'node:net';
+import { constants } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { makeHostKey } from './access.js';
 import { writeFiles } from './cache.js';
 import type { HostPlaces, LabPlaces } from './names.js';
 import { allProcesses, killAll, namespaceInode, type Process } from './processes.js';
-import { LabError, lastLines, type Result, type RunOptions, run, runDetached } from './run.js';
+import { cleanEnvironment, LabError, lastLines, type Result, type RunOptions, run, runDetached } from './run.js';
 import type { HostState } from './state.js';
 import { supervisorCommand } from './supervisor.js';
 import { hostFiles } from './units.js';
@@ -96,9 +98,30 @@ export async function execInHost(
   argv: readonly string[],
   options: RunOptions = {},
 ): Promise<Result> {
+  return run(insideHost(await initOf(lab, host), argv), options);
+}
+
+/** Runs a program inside of a host on this process' own stdin, stdout and stderr; its exit code, 128 + n for a signal n. */
+export async function execAttached(lab: LabPlaces, host: HostPlaces, argv: readonly string[]): Promise<number> {
+  const [program = '', ...rest] = insideHost(await initOf(lab, host), argv);
+  const env = { ...cleanEnvironment, ...(process.env.TERM ? { TERM: process.env.TERM } : {}) };
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, rest, { cwd: '/', env, stdio: 'inherit' });
+    // The terminal sends Ctrl-C to the program as well: it decides what that means.
+    const stay = () => {};
+    process.on('SIGINT', stay);
+    child.once('error', reject);
+    child.once('close', (code, name) => {
+      process.off('SIGINT', stay);
+      resolve(code ?? 128 + (name ? constants.signals[name] : 0));
+    });
+  });
+}
+
+async function initOf(lab: LabPlaces, host: HostPlaces): Promise<number> {
   const { init } = await hostProcesses(lab, host);
-  if (!init) throw new LabError(`${host.name} is off`, `mesh lab on ${host.name} --name ${lab.name}`);
-  return run(insideHost(init.pid, argv), options);
+  if (init) return init.pid;
+  throw new LabError(`${host.name} is off`, `mesh lab on ${host.name} --name ${lab.name}`);
 }
 
 export interface Readiness {

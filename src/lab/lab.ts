@@ -1,6 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { InputError } from '../errors.js';
-import { cutPower, execInHost, hostProcesses, startHost, untilReady } from './host.js';
+import { cutPower, execAttached, execInHost, hostProcesses, startHost, untilReady } from './host.js';
 import { sshPort } from './inventory.js';
 import { type HostPlaces, hostPlaces, type LabPlaces, labPlaces } from './names.js';
 import type { OnProgress } from './progress.js';
@@ -36,6 +36,8 @@ export interface Lab {
   netns(host: string): string;
   /** Runs a program in a host's namespaces as root, not by SSH. */
   exec(host: string, argv: readonly string[], options?: RunOptions): Promise<Result>;
+  /** Runs a program in a host's namespaces on this process' own terminal; its exit code. */
+  execAttached(host: string, argv: readonly string[]): Promise<number>;
   /** Switches a host off: `cut` at once, as a pulled plug; otherwise by its init. A host that is off stays off. */
   powerOff(host: string, options?: { cut?: boolean }): Promise<void>;
   /** Switches a host on and waits until it answers. */
@@ -89,6 +91,7 @@ export function labOf(lab: LabPlaces, state: LabState): Lab {
     laptop: lab.laptop,
     netns: (name) => place(name).netns,
     exec: async (name, argv, options) => execInHost(lab, place(name), argv, options),
+    execAttached: async (name, argv) => execAttached(lab, place(name), argv),
     async powerOff(name, options = {}) {
       const host = place(name);
       if (!options.cut) await shutDown(lab, host);

@@ -1,8 +1,9 @@
+import { stat } from 'node:fs/promises';
 import { hostProcesses, insideHost } from './host.js';
 import { sshPort } from './inventory.js';
 import { hostPlaces, labPlaces } from './names.js';
 import { run } from './run.js';
-import { type HostState, labNames, readState } from './state.js';
+import { type HostState, type LabState, labNames, readState } from './state.js';
 
 export interface HostStatus {
   readonly name: string;
@@ -18,6 +19,8 @@ export interface LabStatus {
   readonly inventoryFile: string;
   readonly sshConfigFile: string;
   readonly hosts: readonly HostStatus[];
+  /** Something about the lab as a whole that a person should know. */
+  readonly note?: string;
 }
 
 /** Looks at one lab, or at all labs of the machine; changes nothing. A lab whose state cannot be read has no hosts. */
@@ -29,8 +32,14 @@ export async function labStatus(name?: string): Promise<LabStatus[]> {
 
 async function statusOf(name: string): Promise<LabStatus | undefined> {
   const lab = labPlaces(name);
-  const state = await readState(lab);
-  if (!state) return undefined;
+  const places = { name, inventoryFile: '', sshConfigFile: lab.sshConfigFile };
+  let state: LabState | undefined;
+  try {
+    state = await readState(lab);
+  } catch (error) {
+    return { ...places, hosts: [], note: error instanceof Error ? error.message : String(error) };
+  }
+  if (!state) return (await stat(lab.directory).catch(() => undefined)) && { ...places, hosts: [], note: halfMade(name) };
   const hosts = await Promise.all(
     state.hosts.map(async (hostState: HostState): Promise<HostStatus> => {
       const host = hostPlaces(lab, hostState.number);
@@ -46,6 +55,9 @@ async function statusOf(name: string): Promise<LabStatus | undefined> {
   );
   return { name, inventoryFile: state.inventoryFile, sshConfigFile: lab.sshConfigFile, hosts };
 }
+
+const halfMade = (name: string): string =>
+  `half made: 'mesh lab up --name ${name}' goes on with it, 'mesh lab down --name ${name}' removes it`;
 
 async function stateOf(supervised: boolean, init: number | undefined): Promise<HostStatus['state']> {
   if (!supervised) return init === undefined ? 'off' : 'broken';

@@ -42,7 +42,7 @@ if [ -f /sys/fs/cgroup/cgroup.controllers ]; then
 else
   export SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=0
 fi
-export SYSTEMD_NSPAWN_API_VFS_WRITABLE=yes
+export SYSTEMD_NSPAWN_API_VFS_WRITABLE=yes SYSTEMD_NSPAWN_LOCK=no
 
 boot() {
   unshare --mount sh -euc '

@@ -44,8 +44,6 @@ function grePort(name: string, remote: string, changes: Partial<OvsPort> = {}): 
 }
 
 const both = { bridge: 'br0', tunnels: [tunnel(42), tunnel(43)] };
-const sentences = (params: unknown, facts: HostFacts) =>
-  changesOf(plan(ovsTunnels, params, facts)).map((one) => one.sentence);
 const made = applied(plan(ovsTunnels, both, withPorts([])), withPorts([]));
 
 describe('ovs_tunnels', () => {

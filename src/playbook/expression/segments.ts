@@ -32,7 +32,7 @@ function split(text: string): Segments {
     refuseStatements(text, at, open < 0 ? text.length : open, complain);
     if (open !== at && at < text.length) segments.push(text.slice(at, open < 0 ? text.length : open));
     if (open < 0) return segments.length > 0 ? segments : [''];
-    if (text.startsWith('{{-', open) && !/[\s0-9]/.test(text.charAt(open + 3))) trimming(open, complain);
+    if (text.startsWith('{{-', open)) trimming(open, complain);
     const { expression, end } = parseExpression({ text, from: open + 2, until: 'braces' });
     segments.push(expression);
     at = end;
