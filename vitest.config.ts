@@ -5,7 +5,12 @@ export default defineConfig({
   test: {
     projects: [
       {
-        test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: ['test/e2e/**', 'test/ssh/server/**'] },
+        test: {
+          name: 'unit',
+          testTimeout: 60_000,
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/e2e/**', 'test/ssh/server/**'],
+        },
       },
       { test: { name: 'ssh', include: ['test/ssh/server/**/*.test.ts'], testTimeout: 30_000 } },
       {

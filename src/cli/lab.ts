@@ -23,49 +23,64 @@ export function register(program: Command): void {
     .addOption(name())
     .option('--hosts <n>', 'how many hosts there are to be (default: 3)', count)
     .option('--inventory <path>', 'where the inventory is written (default: inventory/lab.yml)')
-    .option('--without <what=host>', 'openvswitch or docker left out of a host; repeatable', without, [])
-    .action((flags: UpFlags) => up(flags));
+    .addOption(
+      new Option('--without <what=host>', 'openvswitch or docker left out of a host; repeatable')
+        .argParser(without)
+        .default([], 'none'),
+    )
+    .action((flags: UpFlags) => reported(() => up(flags)));
   lab
     .command('status')
     .description('show labs and their hosts')
     .option('--name <name>', 'only this lab')
     .option('--json', 'print it for programs')
-    .action((flags: { name?: string; json?: boolean }) => status(flags));
+    .action((flags: { name?: string; json?: boolean }) => reported(() => status(flags)));
   lab
     .command('exec')
     .description('run a command in a host as root, not by SSH')
     .argument('<host>')
     .argument('<command...>')
     .addOption(name())
-    .passThroughOptions(false)
-    .action((host: string, command: string[], flags: Named) => exec(host, command, flags));
+    .action((host: string, command: string[], flags: Named) => reported(() => exec(host, command, flags)));
   lab
     .command('reboot')
     .description('reboot a host and wait until it answers again')
     .argument('<host>')
     .addOption(name())
-    .action(async (host: string, flags: Named) => (await open(flags)).reboot(host));
+    .action((host: string, flags: Named) => reported(async () => (await open(flags)).reboot(host)));
   lab
     .command('off')
     .description('switch a host off')
     .argument('<host>')
     .addOption(name())
     .option('--cut', 'at once, as if its plug was pulled')
-    .action(async (host: string, flags: Named & { cut?: boolean }) =>
-      (await open(flags)).powerOff(host, { cut: flags.cut === true }),
+    .action((host: string, flags: Named & { cut?: boolean }) =>
+      reported(async () => (await open(flags)).powerOff(host, { cut: flags.cut === true })),
     );
   lab
     .command('on')
     .description('switch a host on and wait until it answers')
     .argument('<host>')
     .addOption(name())
-    .action(async (host: string, flags: Named) => (await open(flags)).powerOn(host));
+    .action((host: string, flags: Named) => reported(async () => (await open(flags)).powerOn(host)));
   lab
     .command('down')
     .description('remove a lab with everything of it; the cache of root file systems stays')
     .addOption(name())
     .option('--all', 'all labs of this machine')
-    .action((flags: Named & { all?: boolean }) => down(flags));
+    .action((flags: Named & { all?: boolean }) => reported(() => down(flags)));
+}
+
+/** Ends with one sentence for what a lab could not do; other errors are not the person's. */
+async function reported(work: () => Promise<void>): Promise<void> {
+  const { LabError } = await import('../lab/index.js');
+  try {
+    await work();
+  } catch (error) {
+    if (!(error instanceof LabError)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    process.exitCode = 1;
+  }
 }
 
 async function open(flags: Named) {
@@ -142,7 +157,8 @@ export function statusText(lab: LabStatus): string {
 
 async function exec(host: string, command: readonly string[], flags: Named): Promise<void> {
   const lab = await open(flags);
-  process.exitCode = await lab.execAttached(host, command);
+  // One word is a line of shell, as with ssh; several are a program and its arguments.
+  process.exitCode = await lab.execAttached(host, command.length === 1 ? ['sh', '-c', ...command] : command);
 }
 
 async function down(flags: Named & { all?: boolean }): Promise<void> {
@@ -156,9 +172,13 @@ async function down(flags: Named & { all?: boolean }): Promise<void> {
   if (names.length === 0) process.stdout.write('there is no lab on this machine\n');
 }
 
-/** Progress as plain lines on stderr. */
+/** Progress as plain lines on stderr, with the seconds since the start. */
 function printer(): (event: LabProgress) => void {
-  return ({ host, detail }) => process.stderr.write(`lab: ${host ? `${host}: ` : ''}${detail}\n`);
+  const started = Date.now();
+  return ({ host, detail }) => {
+    const seconds = ((Date.now() - started) / 1000).toFixed(1);
+    process.stderr.write(`${seconds.padStart(6)} s  ${host ? `${host}: ` : ''}${detail}\n`);
+  };
 }
 
 function count(text: string): number {

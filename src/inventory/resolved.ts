@@ -47,11 +47,7 @@ export function readHost(
       return evaluate(text, context);
     } catch (error) {
       const why = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error);
-      complaints.fault(
-        `the template of ${name} cannot be evaluated for host ${host}: ${why}`,
-        at,
-        fix,
-      );
+      complaints.fault(`the template of ${name} cannot be evaluated for host ${host}: ${why}`, at, fix);
       return null;
     }
   };

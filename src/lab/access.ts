@@ -70,7 +70,6 @@ export async function freePortBase(name: string, numbers: readonly number[]): Pr
   throw new LabError('no range of free ports on 127.0.0.1 was found for the SSH ports of the lab (22000 to 32400)');
 }
 
-
 async function allFree(ports: readonly number[]): Promise<boolean> {
   for (const port of ports) if (!(await isFree(port))) return false;
   return true;

@@ -50,7 +50,8 @@ export async function rootFileSystems(
   if (await allExist(lowers.flat())) return lowers;
   const { onProgress, signal } = options;
   const lock = await takeLock(`cache${home}`, {
-    onWait: (pid) => onProgress({ phase: 'lock', detail: `process ${pid} is making the root file system: waiting for it` }),
+    onWait: (pid) =>
+      onProgress({ phase: 'lock', detail: `process ${pid} is making the root file system: waiting for it` }),
     ...(signal ? { signal } : {}),
   });
   try {
@@ -81,7 +82,10 @@ async function makeBareRoot(draft: string, { onProgress, signal }: CacheOptions)
   await writeFile(hook, `#!/bin/sh\n${fetchPackagesHook}`, { mode: 0o700 });
   const counting = new AbortController();
   const counted = countDownload(draft, counting.signal, (megabytes) =>
-    say(`downloaded ${megabytes} of about ${downloadMegabytes} MB`, Math.min(0.6, (megabytes / downloadMegabytes) * 0.6)),
+    say(
+      `downloaded ${megabytes} of about ${downloadMegabytes} MB`,
+      Math.min(0.6, (megabytes / downloadMegabytes) * 0.6),
+    ),
   );
   try {
     const argv = ['mmdebstrap', ...mmdebstrapOptions, `--customize-hook=${hook}`, suite, draft];

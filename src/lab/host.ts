@@ -54,7 +54,9 @@ export async function hostProcesses(lab: LabPlaces, host: HostPlaces): Promise<H
       argv.includes(`--machine=${host.machine}`),
   );
   const supervisor = all.find(({ argv }) => argv.includes(lab.supervisorFile) && argv.includes(host.directory));
-  const init = all.find(({ netns, namespacePids }) => netns === inside && namespacePids.length === 2 && namespacePids[1] === 1);
+  const init = all.find(
+    ({ netns, namespacePids }) => netns === inside && namespacePids.length === 2 && namespacePids[1] === 1,
+  );
   return { all, ...(supervisor ? { supervisor } : {}), ...(init ? { init } : {}) };
 }
 
@@ -71,7 +73,9 @@ export async function startHost(lab: LabPlaces, host: HostPlaces, state: HostSta
 export async function cutPower(lab: LabPlaces, host: HostPlaces): Promise<void> {
   const left = await killAll(async () => (await hostProcesses(lab, host)).all);
   if (left.length > 0) {
-    throw new LabError(`processes of ${host.name} do not end: ${left.map(({ pid, argv }) => `${pid} ${argv[0]}`).join(', ')}`);
+    throw new LabError(
+      `processes of ${host.name} do not end: ${left.map(({ pid, argv }) => `${pid} ${argv[0]}`).join(', ')}`,
+    );
   }
   const script = `
 ip -n "$1" link delete "$2" 2>/dev/null

@@ -47,7 +47,10 @@ export interface HostPlaces {
 }
 
 /** @throws {InputError} for a name that could not be part of a file, namespace or machine name. */
-export function labPlaces(name: string, labDirectory: string = process.env.MESH_LAB_DIR || defaultDirectory): LabPlaces {
+export function labPlaces(
+  name: string,
+  labDirectory: string = process.env.MESH_LAB_DIR || defaultDirectory,
+): LabPlaces {
   if (!/^[a-z0-9]([a-z0-9-]{0,22}[a-z0-9])?$/.test(name)) {
     throw InputError.of(`'${name}' cannot be the name of a lab`, {
       fix: 'use 1 to 24 small letters, digits and inner hyphens, such as demo-2',

@@ -39,7 +39,8 @@ async function statusOf(name: string): Promise<LabStatus | undefined> {
   } catch (error) {
     return { ...places, hosts: [], note: error instanceof Error ? error.message : String(error) };
   }
-  if (!state) return (await stat(lab.directory).catch(() => undefined)) && { ...places, hosts: [], note: halfMade(name) };
+  if (!state)
+    return (await stat(lab.directory).catch(() => undefined)) && { ...places, hosts: [], note: halfMade(name) };
   const hosts = await Promise.all(
     state.hosts.map(async (hostState: HostState): Promise<HostStatus> => {
       const host = hostPlaces(lab, hostState.number);

@@ -2,7 +2,15 @@ import { mkdir, stat, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import pLimit from 'p-limit';
 import { InputError } from '../errors.js';
-import { freePortBase, isListener, makeKey, mayWriteInventory, removeInventory, startListener, writeAccessFiles } from './access.js';
+import {
+  freePortBase,
+  isListener,
+  makeKey,
+  mayWriteInventory,
+  removeInventory,
+  startListener,
+  writeAccessFiles,
+} from './access.js';
 import { rootFileSystems } from './cache.js';
 import { hostProcesses, prepareHost, startHost, untilReady } from './host.js';
 import { sshPort } from './inventory.js';
@@ -94,7 +102,12 @@ async function wantedState(lab: LabPlaces, options: UpOptions, onProgress: OnPro
   const owner = options.owned && started ? { pid: process.pid, startTime: started } : before?.owner;
   const ports = await takeLock('ports', options.signal ? { signal: options.signal } : {});
   try {
-    const portBase = before?.portBase ?? (await freePortBase(lab.name, hosts.map(({ number }) => number)));
+    const portBase =
+      before?.portBase ??
+      (await freePortBase(
+        lab.name,
+        hosts.map(({ number }) => number),
+      ));
     const state: LabState = { version: 1, name: lab.name, portBase, inventoryFile, hosts, ...(owner ? { owner } : {}) };
     await writeState(lab, state);
     if (before && before.inventoryFile !== inventoryFile) await removeInventory(before.inventoryFile, lab.name);

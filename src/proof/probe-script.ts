@@ -11,13 +11,27 @@ export interface ProbePeer {
   readonly responder?: Responder;
 }
 
-function counters(bridge: string, label: string): string {
-  return `echo ${label}; ovs-ofctl --names dump-ports ${quote(bridge)} 2>/dev/null || ovs-ofctl dump-ports ${quote(bridge)} 2>&1; echo end`;
+/** How long the counters may lag behind the packets: revalidators hand them on every half second (ovs-vswitchd.conf.db(5), max-revalidator). */
+const COUNTER_TRIES = 24;
+
+/** Shell text: `counts` prints `port received sent` a line; `moved` succeeds when both rose on every tunnel port. */
+function countersText(host: ProofHost): string {
+  const ports = host.tunnels.map(({ port }) => port).join(' ');
+  return `counts() {
+  { ovs-ofctl --names dump-ports ${quote(host.bridge)} 2>/dev/null || ovs-ofctl dump-ports ${quote(host.bridge)}; } |
+    sed -n -e 's/^ *port *"\\{0,1\\}\\([^":]*\\)"\\{0,1\\}: *rx pkts=\\([0-9]*\\).*/\\1 \\2/p' -e 's/^ *tx pkts=\\([0-9]*\\).*/\\1/p' | paste -d ' ' - -
+}
+moved() {
+  printf '%s\\n-\\n%s\\n' "$before" "$after" | awk -v ports=${quote(ports)} '
+    $1 == "-" { later = 1; next }
+    { if (later) { rx2[$1] = $2; tx2[$1] = $3 } else { rx[$1] = $2; tx[$1] = $3 } }
+    END { n = split(ports, port, " "); for (i = 1; i <= n; i++) { p = port[i]; if (rx2[p] <= rx[p] || tx2[p] <= tx[p]) exit 1 } }'
+}`;
 }
 
 /**
  * One script by which a host probes all its peers at once, between two looks at its tunnels' packet counters. It prints
- * `R index check state milliseconds detail` a probe, and the counters as Open vSwitch prints them between `before` or
+ * `R index check state milliseconds detail` a probe, and a line `port received sent` for each port between `before` or
  * `after` and `end`. Read-only.
  *
  * `own` is given for a full proof: docker0 and container towards the peers' docker0 and containers, with TCP and with
@@ -71,9 +85,16 @@ tcp_check() { # INDEX ADDRESS PORT
   done
   if [ -n "$said" ]; then echo "R $1 tcp fail - somebody else answered on $2 port $3"; else echo "R $1 tcp fail - no answer on $2 port $3"; fi
 }
-${counters(host.bridge, 'before')}
+${countersText(host)}
+before=$(counts)
 ${lines.join('\n')}
 wait
-${counters(host.bridge, 'after')}
+after=$(counts) tries=0
+until moved || [ "$tries" -ge ${COUNTER_TRIES} ]; do
+  tries=$((tries + 1))
+  sleep 0.05 2>/dev/null || sleep 1
+  after=$(counts)
+done
+printf 'before\n%s\nend\nafter\n%s\nend\n' "$before" "$after"
 `;
 }

@@ -14,19 +14,12 @@ interface PortCounters {
   readonly sent: number;
 }
 
-/** Reads `ovs-ofctl dump-ports`: packets by port name (or number, where the tool is too old to print names). */
+/** Reads lines of `port received sent`: packets by port name. */
 export function parsePortCounters(text: string): ReadonlyMap<string, PortCounters> {
   const counters = new Map<string, PortCounters>();
-  let port = '';
-  let received = 0;
   for (const line of text.split('\n')) {
-    const first = /^\s*port\s+"?([^":]+)"?:\s+rx pkts=(\d+|\?)/.exec(line);
-    if (first) {
-      port = first[1]?.trim() ?? '';
-      received = Number(first[2]) || 0;
-    }
-    const second = /^\s*tx pkts=(\d+|\?)/.exec(line);
-    if (second && port) counters.set(port, { received, sent: Number(second[1]) || 0 });
+    const [, port, received, sent] = /^(\S+) (\d+) (\d+)$/.exec(line.trim()) ?? [];
+    if (port !== undefined) counters.set(port, { received: Number(received), sent: Number(sent) });
   }
   return counters;
 }

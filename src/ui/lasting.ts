@@ -1,6 +1,6 @@
 import type { Event, Finding } from '../events/types.js';
 import { layout, type Row, type Span, type View } from './rows.js';
-import { clean, duration, names, plural } from './text.js';
+import { clean, duration, names, plural, runTitle } from './text.js';
 import type { Model } from './view-model.js';
 
 type Frame = Pick<View, 'columns' | 'symbols'>;
@@ -16,9 +16,9 @@ export function lastingRows(model: Model, event: Event, frame: Frame): Row[] {
   const warning: Span = { text: symbols.warning, tone: 'warn' };
   switch (event.kind) {
     case 'run.started': {
-      const rest = [clean(event.inventory), plural(event.hosts.length, 'host')].filter(Boolean);
+      const { command, rest } = runTitle(event.command, event.inventory, event.hosts.length);
       const spans: Span[] = [
-        { text: `mesh ${clean(event.command)}`, tone: 'strong' },
+        { text: command, tone: 'strong' },
         { text: `  ${rest.join(` ${symbols.dot} `)}`, tone: 'dim' },
       ];
       return [layout(frame, 0, { text: '', tone: 'plain' }, spans)];

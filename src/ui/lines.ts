@@ -2,7 +2,7 @@ import type { EventStream } from '../events/stream.js';
 import type { Event, Finding, HostState } from '../events/types.js';
 import type { Screen } from './screen.js';
 import type { Style, Tone } from './style.js';
-import { clean, cleanLines, duration, names, plural } from './text.js';
+import { clean, cleanLines, duration, names, plural, runTitle, waitingPhrase } from './text.js';
 import { emptyModel, type Model, reduce } from './view-model.js';
 
 export interface LinesOptions {
@@ -49,12 +49,15 @@ export function linesOf(model: Model, event: Event, { verbose, quiet, style }: W
   const detailed = (line: string): string[] => (verbose && !quiet ? [line] : []);
   switch (event.kind) {
     case 'run.started': {
-      const where = [clean(event.inventory), plural(event.hosts.length, 'host')].filter(Boolean).join(', ');
-      return loud(paint('strong', `mesh ${clean(event.command)}: ${where}`));
+      const { command, rest } = runTitle(event.command, event.inventory, event.hosts.length);
+      return loud(paint('strong', `${command}: ${rest.join(', ')}`));
     }
     case 'host.state': {
       const detail = event.detail === undefined ? '' : `: ${clean(event.detail)}`;
       const line = on(event.host, `${STATES[event.state]}${detail}`);
+      // The end of a run tells each host's state once more, and a step that failed was told already.
+      const host = model.hosts.get(event.host);
+      if (host && (host.since < Date.parse(event.time) || (event.state === 'failed' && host.error))) return [];
       if (BAD.has(event.state)) return [said('bad', symbols.failed, line)];
       return QUIET_STATES.has(event.state)
         ? detailed(said('dim', symbols.dot, line))
@@ -89,8 +92,7 @@ export function linesOf(model: Model, event: Event, { verbose, quiet, style }: W
     case 'step.ended':
       return stepLines(event, { verbose, quiet, style });
     case 'waiting': {
-      const detail = clean(event.detail).replace(/^(waiting )?for /, '');
-      return loud(said('dim', symbols.waiting, on(event.host, `waiting for ${detail}`)));
+      return loud(said('dim', symbols.waiting, on(event.host, waitingPhrase(event.detail))));
     }
     case 'proof.started': {
       const how = event.scope === 'full' ? 'every check' : 'a ping over every tunnel';
@@ -175,11 +177,24 @@ function stepLines(event: Extract<Event, { kind: 'step.ended' }>, { verbose, qui
       const output = event.output === undefined ? [] : cleanLines(event.output).slice(-20);
       return [
         `${paint('bad', symbols.failed)} ${text}: ${code} ${paint('dim', `(${took})`)}`,
-        ...(event.command === undefined ? [] : cleanLines(event.command).map((line) => `    $ ${line}`)),
+        ...commandLines(event.command, verbose),
         ...output.map((line) => `    ${symbols.pipe} ${line}`),
       ];
     }
   }
+}
+
+const COMMAND_LINES = 8;
+
+function commandLines(command: string | undefined, whole: boolean): string[] {
+  if (command === undefined) return [];
+  const lines = cleanLines(command);
+  const shown = whole ? lines : lines.slice(0, COMMAND_LINES);
+  const more = lines.length - shown.length;
+  return [
+    ...shown.map((line, i) => `    ${i === 0 ? '$' : ' '} ${line}`),
+    ...(more > 0 ? [`      (${plural(more, 'more line')})`] : []),
+  ];
 }
 
 function findingLines(finding: Finding, quiet: boolean, { symbols, paint }: Style): string[] {

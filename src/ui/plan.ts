@@ -202,7 +202,7 @@ function containerSection(plan: Plan, columns: number, { paint, symbols }: Style
     );
     const told: { text: string; tone: Tone }[] = [];
     if (elsewhere.length > 0) {
-      const them = elsewhere.map(({ name, network }) => `${clean(name)} (${clean(network)})`).join(', ');
+      const them = elsewhere.map(({ name, network }) => `${clean(name)} (${shortId(clean(network))})`).join(', ');
       const are = total === 1 ? 'container is' : 'containers are';
       told.push({ text: `${onMesh} of ${total} ${are} on the mesh; these are not: ${them}`, tone: 'plain' });
     }
@@ -217,6 +217,11 @@ function containerSection(plan: Plan, columns: number, { paint, symbols }: Style
     });
   });
   return lines.length === 0 ? [] : [paint('strong', 'Containers'), ...lines];
+}
+
+/** Docker's ids as its own commands show them: twelve digits. */
+function shortId(text: string): string {
+  return text.replace(/\b([0-9a-f]{12})[0-9a-f]{52}\b/g, '$1');
 }
 
 const SEVERITY = { refuse: 0, warn: 1, note: 2 } as const;

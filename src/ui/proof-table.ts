@@ -151,7 +151,12 @@ function verdictLines(cells: readonly Cell[], columns: number, style: Style): st
   const { symbols, paint } = style;
   const passing = cells.filter((cell) => cell.state === 'pass');
   if (passing.length === cells.length) {
-    const all = cells.length === 1 ? 'The pair passes' : `All ${plural(cells.length, 'pair')} pass`;
+    const all =
+      cells.length === 1
+        ? 'The pair passes'
+        : cells.length === 2
+          ? 'Both pairs pass'
+          : `All ${plural(cells.length, 'pair')} pass`;
     return [`${paint('good', symbols.done)} ${all}`, ...unmeasuredLines(cells, columns, style)];
   }
   const lines = [

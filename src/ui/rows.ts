@@ -1,6 +1,6 @@
 import type { HostState } from '../events/types.js';
 import type { Style, Symbols, Tone } from './style.js';
-import { clean, column, duration, plural, truncate, width } from './text.js';
+import { clean, column, duration, plural, truncate, waitingPhrase, width } from './text.js';
 import { type HostView, isBroken, isFinal, type Model, type PlayView, type TaskView } from './view-model.js';
 
 export interface Span {
@@ -166,7 +166,7 @@ function standing(model: Model, host: HostView, withSentence: boolean, view: Vie
     return { mark: spinner(view), text, tone: 'plain', since: host.step.startedAt };
   }
   if (host.waitingFor) {
-    const text = `waiting for ${clean(host.waitingFor.detail).replace(/^(waiting )?for /, '')}`;
+    const text = waitingPhrase(host.waitingFor.detail);
     return { mark: { text: symbols.waiting, tone: 'warn' }, text, tone: 'dim', since: host.waitingFor.since };
   }
   const playing = model.plays.find((play) => play.durationMs === undefined && play.hosts.includes(host.host));

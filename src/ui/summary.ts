@@ -70,7 +70,8 @@ function tally(hosts: readonly HostSummary[]): string {
 function hostLine(host: HostSummary, room: number, { symbols, paint }: Style): string {
   const [tone, mark] = STANDS[host.state];
   const did = host.changed > 0 ? plural(host.changed, 'change') : host.state === 'done' ? 'nothing to change' : '';
-  const left = host.left > 0 ? `${plural(host.left, 'change')} ${host.state === 'planned' ? 'to do' : 'not done'}` : '';
+  const noun = host.changed > 0 ? String(host.left) : plural(host.left, 'change');
+  const left = host.left > 0 ? `${noun} ${host.state === 'planned' ? 'to do' : 'not done'}` : '';
   const counts = [did, left].filter(Boolean).join(', ');
   const state = paint(tone, column(host.state, counts === '' ? 0 : 11).trimEnd() || host.state);
   const gap = counts === '' ? '' : ' '.repeat(Math.max(2, 13 - host.state.length));

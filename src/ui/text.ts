@@ -170,3 +170,19 @@ export function names(list: readonly string[], most = 6): string {
   if (list.length <= most) return list.map(clean).join(', ');
   return `${list.slice(0, most).map(clean).join(', ')} and ${list.length - most} more`;
 }
+
+/** What a run is, for its first line: the command as it was typed, and what it does not say already. */
+export function runTitle(command: string, inventory: string, hosts: number): { command: string; rest: string[] } {
+  const typed = clean(command);
+  const told = typed.split(' ').includes(clean(inventory)) || inventory === '';
+  return {
+    command: typed.startsWith('mesh ') ? typed : `mesh ${typed}`,
+    rest: [...(told ? [] : [clean(inventory)]), plural(hosts, 'host')],
+  };
+}
+
+/** What a host waits for, as a phrase: `for the lock` becomes `waiting for the lock`; a sentence stays as it is. */
+export function waitingPhrase(detail: string): string {
+  const text = clean(detail);
+  return /^for /i.test(text) ? `waiting ${text}` : text;
+}

@@ -159,7 +159,7 @@ describe('the apply program', () => {
 });
 
 describe('the lock', () => {
-  const request = {
+  const request: LockRequest = {
     run: 'run-1',
     who: 'ops@laptop',
     since: '2026-01-31T10:00:00.000Z',

@@ -40,7 +40,7 @@ export function aptInstall({ names, version, list, refresh }: Install): string {
     `  new=$(apt-get -s --no-install-recommends${downgrade} install ${wanted} | sed -n 's/^Inst \\([^ ]*\\) (.*/\\1/p') &&`,
     `  { [ ! -e "$list" ] || cat "$list"; printf '%s\\n' $new; } | sort -u | sed '/^$/d' >"$list.new" &&`,
     '  { sync "$list.new" 2>/dev/null || sync; } && mv -f "$list.new" "$list" &&',
-    `  apt-get install -q -y --no-install-recommends${downgrade} -o Dpkg::Options::=--force-confold -o DPkg::Lock::Timeout=60 ${wanted}`,
+    `  apt-get install -q -y -o Dpkg::Use-Pty=0 --no-install-recommends${downgrade} -o Dpkg::Options::=--force-confold -o DPkg::Lock::Timeout=60 ${wanted}`,
     '}',
     'umask 022',
     // An index that is older than the mirror names files that are no longer there: then once more with a new one.
@@ -78,8 +78,9 @@ export interface Removal {
 }
 
 /**
- * Purges `names` and what came with them, but nothing that another package needs: dpkg names each such package in
- * `dpkg --no-act --purge`, and apt-get would otherwise remove the one that needs it as well. What stays is said.
+ * Removes `names` and what came with them, but nothing that another package needs: dpkg names each such package in
+ * `dpkg --no-act --remove`, and apt-get would otherwise remove the one that needs it as well. What stays is said.
+ * Nothing is purged: purging docker.io deletes every image and volume in /var/lib/docker (its postrm in Debian 12).
  * A package that a person asked for since (apt-mark showmanual) stays too.
  */
 export function aptRemove({ names, lists, keep }: Removal): string {
@@ -99,7 +100,7 @@ export function aptRemove({ names, lists, keep }: Removal): string {
     '  set="$set $name"',
     'done',
     'while [ -n "$set" ]; do',
-    '  needed=$(dpkg --no-act --purge $set 2>&1 |',
+    '  needed=$(dpkg --no-act --remove $set 2>&1 |',
     "    sed -n 's/^dpkg: dependency problems prevent removal of \\([^: ]*\\).*/\\1/p') || :",
     '  [ -n "$needed" ] || break',
     '  left=',
@@ -110,8 +111,10 @@ export function aptRemove({ names, lists, keep }: Removal): string {
     '  [ "$left" != "$set" ] || { echo "cannot tell what needs: $needed" >&2; exit 1; }',
     '  set=$left',
     'done',
-    '[ -z "$set" ] || apt-get purge -q -y -o DPkg::Lock::Timeout=60 $set',
-    removeLists(lists),
+    '[ -z "$set" ] || apt-get remove -q -y -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=60 $set',
+    ...lists.map((list) =>
+      shorten(list, 'dpkg-query -W -f \'${db:Status-Status}\' "$name" 2>/dev/null | grep -qx installed'),
+    ),
   );
 }
 
@@ -139,7 +142,7 @@ export function rpmRemove({ names, lists, keep }: Removal): string {
     '  set=$left',
     'done',
     '[ -z "$set" ] || rpm -e $set',
-    removeLists(lists),
+    ...lists.map((list) => shorten(list, 'rpm -q "$name" >/dev/null 2>&1')),
   );
 }
 
@@ -147,6 +150,13 @@ function listPaths(lists: readonly string[]): string {
   return quoteAll(lists.map((list) => `${INSTALLED}/${list}`));
 }
 
-function removeLists(lists: readonly string[]): string {
-  return lists.length === 0 ? '' : `rm -f ${listPaths(lists)}`;
+/** A list keeps what is still there: another package that came by it may be taken away later. */
+function shorten(list: string, isInstalled: string): string {
+  const path = quote(`${INSTALLED}/${list}`);
+  return lines(
+    `if [ -e ${path} ]; then`,
+    `  while read -r name; do if ${isInstalled}; then echo "$name"; fi; done <${path} >${path}.new`,
+    `  if [ -s ${path}.new ]; then mv -f ${path}.new ${path}; else rm -f ${path} ${path}.new; fi`,
+    'fi',
+  );
 }

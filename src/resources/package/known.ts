@@ -91,7 +91,7 @@ const docker: KnownPackage = {
     return { ...gone, docker: { known: true, value } };
   },
   afterRemoval: 'ip link delete docker0 2>/dev/null || :',
-  note: 'images and volumes in /var/lib/docker stay, and Docker’s iptables chains stay until the next boot',
+  note: 'images and volumes in /var/lib/docker stay (`apt-get purge docker.io` would delete them), and Docker’s iptables chains stay until the next boot',
 };
 
 const ovs = openvSwitch(['openvswitch-switch', 'openvswitch-switch.service', 'ovs-vswitchd', 'ovsdb-server']);
