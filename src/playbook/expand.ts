@@ -1,5 +1,5 @@
 import type { Value } from '../inventory/types.js';
-import { isSecret } from './expression/values.js';
+import { isSecret, kindOf } from './expression/values.js';
 import { evaluate, evaluateCondition, isTemplate, type Plain, type Scope, TemplateError } from './template.js';
 import type { Task } from './types.js';
 
@@ -107,7 +107,7 @@ function loopItems(task: Task, scope: Scope): readonly Plain[] {
   const spot = { text: typeof task.loop === 'string' ? task.loop : 'loop', offset: 0, via: [] };
   const isMap = typeof items === 'object' && items !== null;
   const fix = isMap ? 'write `| dict2items`: its elements have `key` and `value`' : 'write a list, or `[value]`';
-  throw new TemplateError('type', `\`loop\` wants a list, and this is ${isMap ? 'a map' : 'none'}`, spot, fix);
+  throw new TemplateError('type', `\`loop\` wants a list, and this is ${kindOf(items)}`, spot, fix);
 }
 
 /** An element for people: itself if it is short, the first of its names if it is a map, else its number. */

@@ -164,8 +164,9 @@ function quotesFix(node: YamlNode): string | undefined {
   return bare ? 'put it in quotes' : undefined;
 }
 
-/** 'Did you mean', or what there is. */
+/** 'Did you mean', or what there is. Letters in another order count as near, however short the word is. */
 export function suggest(word: string, known: readonly string[]): string {
-  const near = nearest(word, known);
+  const letters = (text: string): string => [...text].sort().join('');
+  const near = known.find((other) => letters(other) === letters(word)) ?? nearest(word, known);
   return near === undefined ? `there are: ${known.join(', ')}` : `did you mean \`${near}\`?`;
 }

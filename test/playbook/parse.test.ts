@@ -1,0 +1,135 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { parsePlaybook } from '../../src/playbook/parse.js';
+import type { Play } from '../../src/playbook/types.js';
+import { resources } from '../../src/resources/index.js';
+
+const types = ['package', 'service', 'file', 'ovs_tunnels'];
+
+function parse(text: string): readonly Play[] {
+  return parsePlaybook(text, 'play.yml', types).plays;
+}
+
+describe('a playbook', () => {
+  it('may use every keyword', () => {
+    const [play, second] = parse(`
+- name: First
+  hosts: [web, '!docker42']
+  gather_facts: no
+  become: yes
+  serial: 30%
+  tags: net, base
+  vars: { dir: /opt, deep: { list: [1, "{{ dir }}"] } }
+  tasks:
+    - name: Files of {{ one.name }}
+      file: { path: "{{ dir }}/{{ one.name }}", mode: 0644 }
+      when:
+        - one.name != 'x'
+        - true
+      loop: "{{ files }}"
+      loop_control: { loop_var: one }
+      vars:
+        files: []
+      tags: [a, "b,c"]
+      notify: Restart
+      run_once: true
+      delegate_to: "{{ groups.all[0] }}"
+      become: true
+    - service: { name: docker }
+      when: facts.docker.running
+      notify: [Restart, Reload]
+      loop: [1, 2]
+  handlers:
+    - name: Restart
+      service: { name: x }
+    - name: Reload
+      service:
+- hosts: all
+  serial: 2
+  tasks:
+`);
+    expect(play).toEqual({
+      name: 'First',
+      at: { file: 'play.yml', line: 2, column: 3 },
+      hosts: 'web,!docker42',
+      become: true,
+      serial: '30%',
+      tags: ['net', 'base'],
+      vars: { dir: '/opt', deep: { list: [1, '{{ dir }}'] } },
+      tasks: [
+        {
+          name: 'Files of {{ one.name }}',
+          at: { file: 'play.yml', line: 10, column: 7 },
+          resource: 'file',
+          params: { path: '{{ dir }}/{{ one.name }}', mode: 420 },
+          paramsAt: { file: 'play.yml', line: 11, column: 13 },
+          when: ["one.name != 'x'", 'true'],
+          loop: '{{ files }}',
+          loopVar: 'one',
+          vars: { files: [] },
+          tags: ['a', 'b', 'c'],
+          notify: ['Restart'],
+          runOnce: true,
+          delegateTo: '{{ groups.all[0] }}',
+        },
+        {
+          name: 'service',
+          at: { file: 'play.yml', line: 23, column: 7 },
+          resource: 'service',
+          params: { name: 'docker' },
+          paramsAt: { file: 'play.yml', line: 23, column: 16 },
+          when: ['facts.docker.running'],
+          loop: [1, 2],
+          loopVar: 'item',
+          vars: {},
+          tags: [],
+          notify: ['Restart', 'Reload'],
+          runOnce: false,
+        },
+      ],
+      handlers: [
+        expect.objectContaining({ name: 'Restart', resource: 'service', params: { name: 'x' } }),
+        expect.objectContaining({ name: 'Reload', resource: 'service', params: null }),
+      ],
+    });
+    expect(second).toEqual({
+      name: 'all',
+      at: { file: 'play.yml', line: 30, column: 3 },
+      hosts: 'all',
+      serial: 2,
+      tags: [],
+      vars: {},
+      tasks: [],
+      handlers: [],
+    });
+  });
+
+  it('is read as Ansible reads YAML: 1.1, anchors, merge keys, CRLF, a document mark', () => {
+    const [play] = parse(
+      '---\r\n- hosts: all\r\n  vars:\r\n    base: &base { a: yes, b: 0600, c: y, d: 1_000 }\r\n    more: { <<: *base, b: off }\r\n  tasks: []\r\n',
+    );
+    expect(play?.vars).toEqual({
+      base: { a: true, b: 384, c: 'y', d: 1000 },
+      more: { a: true, b: false, c: 'y', d: 1000 },
+    });
+  });
+
+  it('makes a play root where a task asks for it', () => {
+    const task = (become: string) => `- hosts: all\n${become}  tasks: [{ file: {}, become: true }, { file: {} }]\n`;
+    expect(parse(task(''))[0]?.become).toBe(true);
+    expect(parse(task('  become: true\n'))[0]?.become).toBe(true);
+    expect(parse('- hosts: all\n  become: false\n  tasks: [{ file: {}, become: false }]\n')[0]?.become).toBe(false);
+    expect(parse('- hosts: all\n  tasks: [{ file: {} }]\n')[0]?.become).toBeUndefined();
+  });
+
+  it('prefers a resource to the module of the same name', () => {
+    expect(parse('- hosts: all\n  tasks: [{ package: { name: curl } }]\n')[0]?.tasks[0]?.resource).toBe('package');
+  });
+});
+
+describe('the playbooks of mesh', () => {
+  it.each(readdirSync('playbooks').filter((file) => file.endsWith('.yml')))('%s reads without a fault', (file) => {
+    const playbook = parsePlaybook(readFileSync(`playbooks/${file}`, 'utf8'), file, [...resources.keys()]);
+    expect(playbook.plays.flatMap((play) => play.tasks).length).toBeGreaterThan(0);
+  });
+});
