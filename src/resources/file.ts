@@ -12,7 +12,7 @@ import {
   toFormer,
   withFormer,
 } from './former-file.js';
-import { absolutePath, account, fileMode, need, recording, shellText, sides } from './params.js';
+import { absolutePath, account, fileMode, fileText, need, recording, sides } from './params.js';
 import { former, newRecords, recordKey, withRecords } from './records.js';
 import { lines, ownership, parentsOf, writeFile } from './shell.js';
 import { type Change, type Diff, nothing, type Resource } from './types.js';
@@ -20,7 +20,7 @@ import { type Change, type Diff, nothing, type Resource } from './types.js';
 const schema = z
   .strictObject({
     path: absolutePath,
-    content: shellText.optional(),
+    content: fileText.optional(),
     mode: fileMode.optional(),
     owner: account.optional(),
     group: account.optional(),

@@ -25,6 +25,12 @@ export const shellText = z
   .string({ error: 'text' })
   .refine((text) => !text.includes('\0'), 'must not hold a NUL character: a shell cannot carry it');
 
+/** The text of a file. It travels in one argument of a command, which Linux limits to 128 KiB (MAX_ARG_STRLEN, execve(2)). */
+export const fileText = shellText.refine(
+  (text) => Buffer.byteLength(text) + 3 * (text.split("'").length - 1) <= 100_000,
+  'is larger than the 100000 bytes that a step can carry: bring the file onto the host by other means',
+);
+
 /** A user's or a group's name. */
 export const account = z
   .string({ error: 'a name' })

@@ -74,10 +74,10 @@ describe('a playbook', () => {
         },
         {
           name: 'service',
-          at: { file: 'play.yml', line: 23, column: 7 },
+          at: { file: 'play.yml', line: 24, column: 7 },
           resource: 'service',
           params: { name: 'docker' },
-          paramsAt: { file: 'play.yml', line: 23, column: 16 },
+          paramsAt: { file: 'play.yml', line: 24, column: 16 },
           when: ['facts.docker.running'],
           loop: [1, 2],
           loopVar: 'item',
@@ -94,7 +94,7 @@ describe('a playbook', () => {
     });
     expect(second).toEqual({
       name: 'all',
-      at: { file: 'play.yml', line: 30, column: 3 },
+      at: { file: 'play.yml', line: 33, column: 3 },
       hosts: 'all',
       serial: 2,
       tags: [],

@@ -1,0 +1,269 @@
+import { describe, expect, it } from 'vitest';
+import { demoEvents } from './demo-events.js';
+import { drive, fakeTerminal } from './terminal.js';
+
+describe('the live list at 80×24', () => {
+  it('shows three hosts from the first connection to the end', async () => {
+    const terminal = fakeTerminal(80, 24);
+    const live = await drive(terminal, demoEvents());
+    live.goTo(300);
+    expect(await terminal.frame()).toMatchInlineSnapshot(`"mesh deploy  inventory/lab.yml · 3 hosts"`);
+    live.goTo(8000);
+    expect(await terminal.frame()).toMatchInlineSnapshot(`
+      "mesh deploy  inventory/lab.yml · 3 hosts
+      ✔ Looked at 3 hosts                            24 changes on 3 hosts      2.5 s
+      ⠋ Play 1/3  Install Open vSwitch                        0 of 3 hosts      5.4 s
+        ⠋ docker41  1/2                                                         5.4 s
+          › Open vSwitch is installed: install openvswitch-switch
+            │ Setting up openvswitch-switch (3.1.0-2+deb12u1) ...
+        ⠋ docker42  1/2                                                         5.4 s
+          › Open vSwitch is installed: install openvswitch-switch
+            │ Unpacking openvswitch-switch (3.1.0-2+deb12u1) ...
+        ⠋ docker43  1/2                                                         5.4 s
+          › Open vSwitch is installed: install openvswitch-switch
+            │ Selecting previously unselected package openvswitch-common."
+    `);
+    live.goTo(14_300);
+    expect(await terminal.frame()).toMatchInlineSnapshot(`
+      "mesh deploy  inventory/lab.yml · 3 hosts
+      ✔ Looked at 3 hosts                            24 changes on 3 hosts      2.5 s
+      ✔ Play 1/3  Install Open vSwitch                6 changes on 3 hosts      9.7 s
+      ⠸ Play 2/3  Give docker its slice                       0 of 3 hosts      1.9 s
+        ⠸ docker41  2/2                                                         1.8 s
+          › Docker has its address: restart docker.service
+        ⠸ docker42  2/2                                                         1.8 s
+          › Docker has its address: restart docker.service
+        ⠸ docker43  2/2                                                         1.7 s
+          › Docker has its address: restart docker.service"
+    `);
+    live.goTo(16_300);
+    expect(await terminal.frame()).toMatchInlineSnapshot(`
+      "mesh deploy  inventory/lab.yml · 3 hosts
+      ✔ Looked at 3 hosts                            24 changes on 3 hosts      2.5 s
+      ✔ Play 1/3  Install Open vSwitch                6 changes on 3 hosts      9.7 s
+      ✔ Play 2/3  Give docker its slice               6 changes on 3 hosts      2.8 s
+      ✔ Play 3/3  Build the bridge and its tunnels   12 changes on 3 hosts      1.0 s
+      ⠸ Going on
+        ⠸ docker41  applying
+          ✔ The bridge exists                                                   0.2 s
+          ✔ A tunnel to every peer                                              0.3 s
+          ✔ The bridge is a port of docker0                                     0.0 s
+        ⠸ docker42  applying
+          ✔ The bridge exists                                                   0.3 s
+          ✔ A tunnel to every peer                                              0.4 s
+          ✔ The bridge is a port of docker0                                     0.1 s
+        ⠸ docker43  applying
+          ✔ The bridge exists                                                   0.3 s
+          ✔ A tunnel to every peer                                              0.4 s
+          ✔ The bridge is a port of docker0                                     0.1 s"
+    `);
+    live.goTo(60_000);
+    await live.screen.stop();
+    expect(await terminal.frame()).toMatchInlineSnapshot(`
+      "mesh deploy  inventory/lab.yml · 3 hosts
+      ✔ Looked at 3 hosts                            24 changes on 3 hosts      2.5 s
+      ✔ Play 1/3  Install Open vSwitch                6 changes on 3 hosts      9.7 s
+      ✔ Play 2/3  Give docker its slice               6 changes on 3 hosts      2.8 s
+      ✔ Play 3/3  Build the bridge and its tunnels   12 changes on 3 hosts      1.0 s
+      ✔ Proof: all 6 pairs pass                                                 1.1 s"
+    `);
+    expect(await terminal.cursorIsVisible()).toBe(true);
+  });
+
+  it('shows one host', async () => {
+    const terminal = fakeTerminal(80, 24);
+    const live = await drive(terminal, demoEvents({ hosts: 1 }));
+    live.goTo(6000);
+    expect(await terminal.frame()).toMatchInlineSnapshot(`
+      "mesh deploy  inventory/lab.yml · 1 host
+      ✔ Looked at 1 host                               8 changes on 1 host      2.5 s"
+    `);
+    await live.screen.stop();
+  });
+
+  it('shows twelve hosts with what they write while that fits', async () => {
+    const terminal = fakeTerminal(80, 24);
+    const live = await drive(terminal, demoEvents({ hosts: 12 }));
+    live.goTo(9000);
+    expect(await terminal.frame()).toMatchInlineSnapshot(`
+      "mesh deploy  inventory/lab.yml · 12 hosts
+      ✔ Looked at 12 hosts                          96 changes on 12 hosts      2.5 s"
+    `);
+    await live.screen.stop();
+  });
+
+  it('folds a hundred hosts: the failed one, those that run the longest, and counts', async () => {
+    const terminal = fakeTerminal(80, 24);
+    const live = await drive(terminal, demoEvents({ hosts: 100, failing: 'docker42', off: 'docker43' }));
+    live.goTo(24_300);
+    expect(await terminal.frame()).toMatchInlineSnapshot(`
+      "mesh deploy  inventory/lab.yml · 100 hosts
+      ! Looked at 99 of 100 hosts                  792 changes on 99 hosts      2.5 s
+      ✔ Play 1/3  Install Open vSwitch             198 changes on 99 hosts     15.8 s
+      ✔ Play 2/3  Give docker its slice            198 changes on 99 hosts      5.1 s"
+    `);
+    live.goTo(90_000);
+    await live.screen.stop();
+    expect(await terminal.frame()).toMatchInlineSnapshot(`
+      "mesh deploy  inventory/lab.yml · 100 hosts
+      ! Looked at 99 of 100 hosts                  792 changes on 99 hosts      2.5 s
+      ✔ Play 1/3  Install Open vSwitch             198 changes on 99 hosts     15.8 s
+      ✔ Play 2/3  Give docker its slice            198 changes on 99 hosts      5.1 s
+      ✖ Play 3/3  Build the bridge and its tunnels  failed on docker42          2.2 s
+      ✔ Proof: all 9506 pairs pass                                              1.1 s"
+    `);
+  });
+
+  it('keeps a host that failed and one that is off at the top', async () => {
+    const terminal = fakeTerminal(80, 24);
+    const live = await drive(terminal, demoEvents({ hosts: 4, failing: 'docker42', off: 'docker43' }));
+    live.goTo(16_050);
+    expect(await terminal.frame()).toMatchInlineSnapshot(`
+      "mesh deploy  inventory/lab.yml · 4 hosts
+      ! Looked at 3 of 4 hosts                       24 changes on 3 hosts      2.5 s
+      ✔ Play 1/3  Install Open vSwitch                6 changes on 3 hosts      9.7 s
+      ✔ Play 2/3  Give docker its slice               6 changes on 3 hosts      2.8 s"
+    `);
+    await live.screen.stop();
+  });
+});
+
+describe('the live list at 40×10', () => {
+  it('shows three hosts', async () => {
+    const terminal = fakeTerminal(40, 10);
+    const live = await drive(terminal, demoEvents());
+    live.goTo(300);
+    expect(await terminal.frame()).toMatchInlineSnapshot(`"mesh deploy  inventory/lab.yml · 3 hos…"`);
+    live.goTo(8000);
+    expect(await terminal.frame()).toMatchInlineSnapshot(`
+      "mesh deploy  inventory/lab.yml · 3 hos…
+      ✔ Looked at 3 hosts               2.5 s
+      ⠋ Play 1/3  Install Open vS…      5.4 s
+        ⠋ docker41  1/2  install …      5.4 s
+                    │ Setting up openvswitch…
+        ⠋ docker42  1/2  install …      5.4 s
+                    │ Unpacking openvswitch-…
+        ⠋ docker43  1/2  install …      5.4 s
+                    │ Selecting previously u…"
+    `);
+    live.goTo(60_000);
+    await live.screen.stop();
+    expect(await terminal.everything()).toMatchInlineSnapshot(`
+      "mesh deploy  inventory/lab.yml · 3 hos…
+      ✔ Looked at 3 hosts               2.5 s
+      ✔ Play 1/3  Install Open vS…      9.7 s
+      ✔ Play 2/3  Give docker its…      2.8 s
+      ✔ Play 3/3  Build the bridg…      1.0 s
+      ✔ Proof: all 6 pairs pass         1.1 s"
+    `);
+  });
+
+  it('folds a hundred hosts', async () => {
+    const terminal = fakeTerminal(40, 10);
+    const live = await drive(terminal, demoEvents({ hosts: 100, failing: 'docker42' }));
+    live.goTo(9000);
+    expect(await terminal.frame()).toMatchInlineSnapshot(`
+      "mesh deploy  inventory/lab.yml · 100 h…
+      ✔ Looked at 100 hosts             2.5 s"
+    `);
+    await live.screen.stop();
+  });
+});
+
+describe('the live list', () => {
+  it('cannot be moved by what hosts are called or write', async () => {
+    const terminal = fakeTerminal(60, 12);
+    const live = await drive(terminal);
+    const host = '\u001b[2J\u001b[Hevil\u202e\n\u0007日本語';
+    live.emit({ kind: 'run.started', command: 'deploy', inventory: 'x\u001b[5A.yml', hosts: [host] });
+    live.emit({ kind: 'play.started', play: 'Play\r\u001b[1A', index: 1, of: 1, hosts: [host] });
+    const step = { host, play: 'p', task: 'task\u001b]0;title\u0007', step: 1, of: 1, sentence: 'do\u009b2J it' };
+    live.emit({ kind: 'step.started', ...step });
+    live.emit({ kind: 'step.output', host, step: 1, line: `\u001b[10A\u001b[2K${'long 行 '.repeat(5000)}` });
+    live.goTo(5000);
+    const frame = await terminal.frame();
+    expect(frame).toMatchInlineSnapshot(`"mesh deploy  x.yml · 1 host"`);
+    expect(terminal.written()).not.toMatch(/\u001b\[(5|10)A|\u001b\[2J|\u001b\[H|\u0007|\u202e/);
+    await live.screen.stop();
+  });
+
+  it('leaves nothing behind when the terminal changes its size', async () => {
+    const terminal = fakeTerminal(80, 24);
+    const live = await drive(terminal, demoEvents());
+    live.goTo(8000);
+    await terminal.resize(44, 14);
+    live.goTo(8100);
+    const narrow = await terminal.frame();
+    expect(narrow.match(/Play 1\/3/g)).toHaveLength(1);
+    expect(narrow.split('\n').every((line) => line.length <= 44)).toBe(true);
+    await terminal.resize(100, 30);
+    live.goTo(8200);
+    const wide = await terminal.frame();
+    expect(wide.match(/docker42/g)).toHaveLength(1);
+    await live.screen.stop();
+  });
+
+  it('keeps its state when it stops before the run has ended', async () => {
+    const terminal = fakeTerminal(80, 24);
+    const live = await drive(terminal, demoEvents({ hosts: 2 }));
+    live.goTo(5000);
+    await live.screen.stop();
+    const frame = await terminal.frame();
+    expect(frame).toContain('docker41');
+    expect(frame).toContain('docker42');
+    expect(await terminal.cursorIsVisible()).toBe(true);
+  });
+
+  it('leaves the terminal alone while it is paused, and comes back', async () => {
+    const terminal = fakeTerminal(80, 24);
+    const live = await drive(terminal, demoEvents());
+    live.goTo(5000);
+    live.screen.pause();
+    expect(await terminal.cursorIsVisible()).toBe(true);
+    terminal.stream.write('Password: \r\n');
+    const asked = terminal.written();
+    live.goTo(5600);
+    expect(terminal.written()).toBe(asked);
+    live.screen.resume();
+    live.goTo(5700);
+    const frame = await terminal.frame();
+    expect(frame.indexOf('Password:')).toBeLessThan(frame.indexOf('docker41'));
+    expect(frame.match(/docker41/g)).toHaveLength(1);
+    await live.screen.stop();
+  });
+
+  it('hides the cursor while it draws and shows it when the process exits first', async () => {
+    const terminal = fakeTerminal(80, 24);
+    const before = process.listeners('exit');
+    const live = await drive(terminal, demoEvents());
+    live.goTo(1000);
+    expect(await terminal.cursorIsVisible()).toBe(false);
+    const own = process.listeners('exit').filter((listener) => !before.includes(listener));
+    for (const listener of own) listener(130);
+    expect(await terminal.cursorIsVisible()).toBe(true);
+    await live.screen.stop();
+    expect(process.listeners('exit').filter((listener) => own.includes(listener))).toEqual([]);
+  });
+
+  it('takes no signal', async () => {
+    const count = process.listenerCount('SIGINT');
+    const live = await drive(fakeTerminal(80, 24), demoEvents());
+    expect(process.listenerCount('SIGINT')).toBe(count);
+    await live.screen.stop();
+  });
+
+  it('draws no more for a hundred hosts than for ten', async () => {
+    const bytes: number[] = [];
+    for (const hosts of [12, 100]) {
+      const terminal = fakeTerminal(80, 24);
+      const live = await drive(terminal, demoEvents({ hosts }));
+      live.goTo(6000);
+      const before = terminal.written().length;
+      for (let at = 6100; at <= 7000; at += 100) live.goTo(at);
+      bytes.push(terminal.written().length - before);
+      await live.screen.stop();
+    }
+    const [few = 0, many = 0] = bytes;
+    expect(many).toBeLessThan(few * 1.6);
+  });
+});
