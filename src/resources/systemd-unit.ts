@@ -12,7 +12,7 @@ import {
   toFormer,
   withFormer,
 } from './former-file.js';
-import { need, recording, shellText, sides } from './params.js';
+import { fileText, need, recording, sides } from './params.js';
 import { former, newRecords, recordKey, withRecords } from './records.js';
 import { lines, writeFile } from './shell.js';
 import { type Change, type Diff, nothing, type Resource } from './types.js';
@@ -25,7 +25,7 @@ const schema = z
         /^[A-Za-z0-9_:@\\][A-Za-z0-9_.:@\\-]*\.(service|socket|timer|path|target|mount|slice)$/,
         'must be a unit’s whole name, like mesh-restore.service',
       ),
-    content: shellText.optional(),
+    content: fileText.optional(),
     enabled: z.boolean({ error: 'true or false' }).default(true),
     started: z.boolean({ error: 'true or false' }).optional(),
     state: z.enum(['present', 'absent', 'former']).default('present'),

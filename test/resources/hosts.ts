@@ -16,10 +16,10 @@ export const folder: FileFact = { kind: 'directory', mode: '0755', owner: 'root'
 export function withFiles(facts: HostFacts, files: Readonly<Record<string, FileFact | string>>): HostFacts {
   const parents = Object.keys(files).flatMap((path) => parentsOf(path));
   const base = parents.reduce((seen, parent) => (seen.files[parent] ? seen : setFile(seen, parent, folder)), facts);
-  return Object.entries(files).reduce((seen, [path, fact]) => {
-    const value = typeof fact === 'string' ? textFile(fact, '0644') : fact;
-    return { ...seen, files: { ...seen.files, [path]: known(value) } };
-  }, base);
+  const made = Object.entries(files).map(([path, fact]) => {
+    return [path, known(typeof fact === 'string' ? textFile(fact, '0644') : fact)];
+  });
+  return { ...base, files: { ...base.files, ...Object.fromEntries(made) } };
 }
 
 export function withServices(facts: HostFacts, services: Readonly<Record<string, Partial<ServiceFact>>>): HostFacts {
