@@ -13,10 +13,11 @@ node -e 'const [major, minor] = process.versions.node.split(".").map(Number); pr
   exit 2
 }
 
-# npm ci only where the lock file and what is installed differ: a second run starts at once.
+# Only where the lock file and what is installed differ: a second run starts at once. `npm ci` would be stricter, but it wants
+# the optional packages of every platform in the lock file, and not every registry lists them.
 installed=node_modules/.mesh-lockfile
 if ! cmp -s package-lock.json "$installed"; then
   say 'installing npm packages …'
-  npm ci --no-audit --no-fund --loglevel=error >&2
+  npm install --no-save --no-audit --no-fund --loglevel=error >&2
   cp package-lock.json "$installed"
 fi

@@ -62,6 +62,10 @@ mkdir -p "$1${packageFolder}"
 mv "$1"/var/cache/apt/archives/*.deb "$1${packageFolder}/"
 cd "$1${packageFolder}"
 dpkg-scanpackages --multiversion . > Packages
+{
+  printf 'Date: %s\\nSHA256:\\n' "$(date -Ru)"
+  printf ' %s %s Packages\\n' "$(sha256sum Packages | cut -d ' ' -f 1)" "$(wc -c < Packages)"
+} > Release
 `;
 
 /** Runs in the new root: users, what must be each host's own, and the offline package list. */

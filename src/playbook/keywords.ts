@@ -30,7 +30,7 @@ export type TaskKeyword = (typeof taskKeywords)[number];
 
 const order = 'tasks run in the order in which they are written: write them under `tasks`';
 const noFiles = 'write the tasks (and variables) into this file';
-const asRoot = 'leave it out: steps run as root, `become: false` on a play says that they shall not';
+const asRoot = 'leave it out: steps run as root; how mesh becomes root is set in the inventory (ansible_become)';
 const ssh = 'set it for the host in the inventory';
 const noInput = 'set the variable in the inventory, or with --extra-vars';
 const stops = 'leave it out: a host on which a step fails runs no further step, the other hosts go on';

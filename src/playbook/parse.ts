@@ -1,7 +1,7 @@
 import { InputError } from '../errors.js';
 import { readYaml, type YamlEntry, type YamlNode } from '../inventory/yaml.js';
 import { ansibleKeyword, type PlayKeyword, playKeywords } from './keywords.js';
-import { type ReadTask, readTags, readTask, readVars } from './read-task.js';
+import { type ReadTask, readBecome, readTags, readTask, readVars } from './read-task.js';
 import { createReading, describe, type Reading, suggest } from './reading.js';
 import type { Play, Playbook, Task } from './types.js';
 
@@ -75,7 +75,7 @@ function readPlay(node: YamlNode, resourceTypes: readonly string[], reading: Rea
 
   const pattern = hosts && readHosts(hosts, reading);
   const atOnce = serial && readSerial(serial, reading);
-  const root = playBecome((become && reading.flag(become)) ?? undefined, [...readTasks, ...readHandlers], reading);
+  const root = become && readBecome(become, reading);
   return {
     name: (name && reading.fixedText(name)) ?? pattern ?? '',
     at: map.at,
@@ -113,24 +113,6 @@ function readSerial(entry: YamlEntry, reading: Reading): Play['serial'] {
       : 'write a number of hosts, or `25%`';
   reading.fault(`\`serial\` must be a number from 1, or a percentage to 100%, not ${describe(node)}`, node.at, fix);
   return undefined;
-}
-
-/** A play's steps run as one program on a host, so root is the play's: a task can ask for it, not give it up. */
-function playBecome(own: boolean | undefined, tasks: readonly ReadTask[], reading: Reading): boolean | undefined {
-  for (const { become } of tasks) {
-    if (!become) continue;
-    const at = become.entry.value.at;
-    if (!become.value && own !== false) {
-      reading.fault(
-        'a task cannot give up root: all steps of a play run as one user',
-        at,
-        'write `become: false` in the play',
-      );
-    } else if (become.value && own === false) {
-      reading.fault('the play says `become: false`', at, 'write the task in a play of its own');
-    }
-  }
-  return own ?? (tasks.some(({ become }) => become?.value === true) ? true : undefined);
 }
 
 function checkHandlers(tasks: readonly ReadTask[], handlers: readonly ReadTask[], reading: Reading): void {

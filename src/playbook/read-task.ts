@@ -7,10 +7,9 @@ import { ruleTags } from './tags.js';
 import { isTemplate } from './template.js';
 import type { Task } from './types.js';
 
-/** A task as read, and what belongs to its play: whether it asks for root. */
+/** A task as read. */
 export interface ReadTask {
   readonly task: Task;
-  readonly become: { readonly value: boolean; readonly entry: YamlEntry } | undefined;
   /** Where each notified name stands. */
   readonly notifyEntry: YamlEntry | undefined;
 }
@@ -37,6 +36,7 @@ export function readTask(
     reading.fault('a handler cannot notify', notify.key.at, 'let the task notify both handlers');
   }
   const title = name && (kind === 'handler' ? reading.fixedText(name) : reading.text(name));
+  if (become) readBecome(become, reading);
   const read = {
     when: when ? readWhen(when, reading) : [],
     loop: loop && readLoop(loop, reading),
@@ -46,10 +46,9 @@ export function readTask(
     notify: notify ? reading.texts(notify) : [],
     runOnce: (runOnce && reading.flag(runOnce)) ?? false,
     delegateTo: delegateTo && reading.text(delegateTo),
-    become: become && reading.flag(become),
   };
   if (!resource) return undefined;
-  const { loop: items, delegateTo: delegate, become: root, ...rest } = read;
+  const { loop: items, delegateTo: delegate, ...rest } = read;
   const task: Task = {
     name: title ?? resource.name,
     at: map.at,
@@ -60,11 +59,7 @@ export function readTask(
     ...(items !== undefined && { loop: items }),
     ...(delegate !== undefined && { delegateTo: delegate }),
   };
-  return {
-    task,
-    become: become && root !== undefined ? { value: root, entry: become } : undefined,
-    notifyEntry: notify,
-  };
+  return { task, notifyEntry: notify };
 }
 
 function readResource(map: YamlMap, kind: string, types: readonly string[], reading: Reading): YamlEntry | undefined {
@@ -142,6 +137,14 @@ function readLoopVar(entry: YamlEntry, reading: Reading): string {
     checkName(name, part, reading);
   }
   return name;
+}
+
+/** True, or undefined after a fault: steps run as root, so to say otherwise would be a promise that nobody keeps. */
+export function readBecome(entry: YamlEntry, reading: Reading): true | undefined {
+  const value = reading.flag(entry);
+  if (value !== false) return value;
+  reading.fault('`become: false` is not supported: steps run as root', entry.value.at, 'leave it out');
+  return undefined;
 }
 
 /** Variables: names that an expression can spell, and that mesh has not taken. */

@@ -39,6 +39,8 @@ export interface ChannelWork {
   readonly user: string;
   readonly wire: Wire;
   readonly stdin?: Buffer | NodeJS.ReadableStream | undefined;
+  /** Resolves if the stream `stdin` breaks, which may be before there is a channel. */
+  readonly stdinFailed?: Promise<Error> | undefined;
   readonly holdStdin: boolean;
   readonly onStdout?: ((chunk: Buffer) => void) | undefined;
   readonly onStderr?: ((chunk: Buffer) => void) | undefined;
@@ -113,10 +115,6 @@ export function runChannel(client: Client, channel: ClientChannel, work: Channel
         if (work.holdStdin) channel.write(work.stdin);
         else channel.end(work.stdin);
       } else {
-        work.stdin.on('error', (error: Error) => {
-          lost(`what was to be sent could not be read: ${error.message}`);
-          kill();
-        });
         work.stdin.pipe(channel, { end: !work.holdStdin });
       }
       if (work.holdStdin && work.signal?.aborted) channel.end();
@@ -196,6 +194,11 @@ export function runChannel(client: Client, channel: ClientChannel, work: Channel
     const gone = (): void => void setImmediate(closed);
     client.once('close', gone);
 
+    void work.stdinFailed?.then((error) => {
+      if (settled) return;
+      lost(`what was to be sent could not be read: ${error.message}`);
+      kill();
+    });
     if (work.signal?.aborted) aborted();
     else work.signal?.addEventListener('abort', aborted, { once: true });
     // Under sudo, input that comes too early could be taken for the password.

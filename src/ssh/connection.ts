@@ -1,3 +1,4 @@
+import { finished } from 'node:stream';
 import type { Client, ClientChannel } from 'ssh2';
 import { type PasswordTrials, type PasswordUse, passwordMissing, type SudoPassword } from './become.js';
 import { NoChannel, onChannel, runChannel } from './channel.js';
@@ -61,11 +62,13 @@ export function openConnection(client: Client, route: Route, sudo: Sudo, release
     if (options.signal?.aborted && !options.holdStdin) return lost('it was stopped from here');
     const script = options.script;
     const line = wire(script === undefined ? command : SCRIPT_COMMAND, privileged ? become.user : undefined);
+    const { stdin } = options;
     const work = {
       host,
       user,
       wire: line,
-      stdin: script === undefined ? options.stdin : Buffer.from(wrapScript(script)),
+      stdin: script === undefined ? stdin : Buffer.from(wrapScript(script)),
+      stdinFailed: stdin === undefined || Buffer.isBuffer(stdin) ? undefined : brokenInput(stdin),
       holdStdin: options.holdStdin === true && script === undefined,
       onStdout: options.onStdout,
       onStderr: options.onStderr,
@@ -107,6 +110,14 @@ export function openConnection(client: Client, route: Route, sudo: Sudo, release
 
 export function peerName({ user, address, port }: Route): string {
   return `${user}@${address.includes(':') ? `[${address}]` : address}:${port}`;
+}
+
+function brokenInput(stream: NodeJS.ReadableStream): Promise<Error> {
+  return new Promise((resolve) => {
+    finished(stream, { writable: false }, (error) => {
+      if (error) resolve(error);
+    });
+  });
 }
 
 function lost(reason: string): Outcome {

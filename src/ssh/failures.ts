@@ -9,7 +9,7 @@ import { ConnectionFailure, type FailureKind } from './types.js';
  */
 
 /** What a kind of failure means in general; a failure's own advice is more exact. */
-export const FAILURE_ADVICE: Readonly<Record<FailureKind, string>> = {
+const FAILURE_ADVICE: Readonly<Record<FailureKind, string>> = {
   dns: 'check the spelling of ansible_host, and the resolver of this machine',
   refused: 'check that sshd runs there and that the port is right',
   timeout: 'check that the host is up and that no firewall drops the connection',
@@ -26,8 +26,13 @@ export function exitCodeOf(kind: FailureKind): 1 | 4 {
   return kind === 'sudo' || kind === 'config' ? 1 : 4;
 }
 
+/** A failure with its kind's advice where none is given. What a host said in it cannot steer a terminal. */
 export function failure(host: string, kind: FailureKind, message: string, advice?: string): ConnectionFailure {
-  return new ConnectionFailure(host, kind, message, advice ?? FAILURE_ADVICE[kind]);
+  return new ConnectionFailure(host, kind, printable(message), printable(advice ?? FAILURE_ADVICE[kind]));
+}
+
+function printable(text: string): string {
+  return text.replace(/[\x00-\x1f\x7f-\x9f]+/g, ' ').trim();
 }
 
 const at = ({ address, port }: Route): string => `${address.includes(':') ? `[${address}]` : address}:${port}`;

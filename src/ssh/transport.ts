@@ -20,7 +20,6 @@ const KEEPALIVE_INTERVAL_MS = 15_000;
 const KEEPALIVE_COUNT = 3;
 /** More starts than this at once get a little jitter: sshd begins to drop unauthenticated connections at ten. */
 const CALM_STARTS = 8;
-const MOST_JUMPS = 8;
 
 /**
  * Connections over ssh2. At most `forks` of them are being set up at a time; questions to the person come one at a time,
@@ -68,74 +67,86 @@ export function createTransport(options: TransportOptions, resolve: Resolve = re
     }
   };
 
-  const reach = async (route: Route, settings: ConnectionSettings, depth: number): Promise<Client> => {
-    if (route.jumps.length === 0) return persistently(route, () => openSocket(route, timeoutOf(route), signal));
-    if (depth + route.jumps.length > MOST_JUMPS) {
-      throw failure(route.host, 'config', `${route.host}: more than ${MOST_JUMPS} jump hosts, or a circle of them`);
-    }
-    const last = route.jumps.at(-1) ?? '';
-    const bastion = await bastionFor(route, settings, depth);
+  /** `trail` holds the jump hosts that are being connected for this one, so that a circle of them is seen. */
+  const reach = async (route: Route, settings: ConnectionSettings, trail: readonly string[] = []): Promise<Client> => {
+    const last = route.jumps.at(-1);
+    if (last === undefined) return persistently(route, () => openSocket(route, timeoutOf(route), signal));
+    const bastion = await bastionOf(route, last, settings, trail);
     return persistently(route, () => forward(bastion, route, last, timeoutOf(route)));
   };
 
   /** The connection to the last jump host of a route: one for all hosts that are reached in the same way. */
-  const bastionFor = (route: Route, settings: ConnectionSettings, depth: number): Promise<Client> => {
+  const bastionOf = async (
+    route: Route,
+    jump: string,
+    settings: ConnectionSettings,
+    trail: readonly string[],
+  ): Promise<Client> => {
     const key = JSON.stringify([route.jumps, settings.knownHostsFiles, settings.keyFile]);
-    const known = bastions.get(key);
-    if (known) return known;
-    const fresh = connectBastion(route, settings, depth);
-    bastions.set(key, fresh);
-    const forget = (): void => void (bastions.get(key) === fresh && bastions.delete(key));
-    fresh.then((client) => client.once('close', forget), forget);
-    return fresh;
+    if (trail.includes(key)) {
+      throw failure(
+        route.host,
+        'config',
+        `${route.host}: the jump host ${jump} is to be reached through itself`,
+        `ssh -G ${jump} shows its ProxyJump; give it "ProxyJump none" in ~/.ssh/config`,
+      );
+    }
+    let bastion = bastions.get(key);
+    if (!bastion) {
+      const fresh = connectBastion(route, jump, settings, [...trail, key]);
+      const forget = (): void => {
+        if (bastions.get(key) === fresh) bastions.delete(key);
+      };
+      bastions.set(key, fresh);
+      fresh.then((client) => client.once('close', forget), forget);
+      bastion = fresh;
+    }
+    try {
+      return await bastion;
+    } catch (error) {
+      throw error instanceof ConnectionFailure ? jumpFailure(route, jump, error) : error;
+    }
   };
 
-  const connectBastion = async (route: Route, settings: ConnectionSettings, depth: number): Promise<Client> => {
-    const text = route.jumps.at(-1) ?? '';
+  const connectBastion = async (
+    route: Route,
+    text: string,
+    settings: ConnectionSettings,
+    trail: readonly string[],
+  ): Promise<Client> => {
     const jump = parseJump(text);
     if (!jump) throw failure(route.host, 'config', `${route.host}: ${JSON.stringify(text)} is no jump host`);
-    const before = route.jumps.slice(0, -1);
-    const jumpSettings: ConnectionSettings = {
+    const own: ConnectionSettings = {
       ...jump,
-      proxyJump: before,
+      proxyJump: route.jumps.slice(0, -1),
       knownHostsFiles: settings.knownHostsFiles,
       become: { enabled: false, user: 'root' },
     };
-    const base = await resolve(text, jumpSettings);
+    const found = await resolve(text, own);
     // The target's key is one more to try: a bastion and the hosts behind it often share one.
-    const extra =
-      settings.keyFile === undefined
-        ? []
-        : (await resolve(text, { ...jumpSettings, keyFile: settings.keyFile })).identities;
-    const added = extra.filter(({ given }) => given).map(({ file }) => ({ file, given: false }));
-    const jumpRoute: Route = {
-      ...base,
-      jumps: before.length > 0 ? before : base.jumps,
-      identities: [...base.identities.filter(({ file }) => !added.some((one) => one.file === file)), ...added],
-    };
-    const client = await reach(jumpRoute, { ...settings, ...jumpSettings }, depth + route.jumps.length);
+    const named =
+      settings.keyFile === undefined ? [] : (await resolve(text, { ...own, keyFile: settings.keyFile })).identities;
+    const shared = named.filter(({ given }) => given).map(({ file }) => ({ file, given: false }));
+    const others = found.identities.filter(({ file }) => !shared.some((one) => one.file === file));
+    const keyFile = settings.keyFile;
+    const inherited = { ...own, ...(keyFile !== undefined && { keyFile }) };
+    const client = await reach({ ...found, identities: [...others, ...shared] }, inherited, trail);
     client.setMaxListeners(0);
     return client;
   };
 
-  const viaJumps = async (route: Route, settings: ConnectionSettings): Promise<Client> => {
+  /** A start counts against the limit only once its jump host is there: else those that wait for it could keep it out. */
+  const start = async (route: Route, settings: ConnectionSettings): Promise<Client> => {
     const last = route.jumps.at(-1);
-    if (last === undefined) return reach(route, settings, 0);
-    // Connected outside the limit of starts, else hosts that wait for a bastion could keep it from starting.
-    try {
-      await bastionFor(route, settings, 0);
-    } catch (error) {
-      throw error instanceof ConnectionFailure ? jumpFailure(route, last, error) : error;
-    }
-    return starts(() => reach(route, settings, 0));
+    if (last !== undefined) await bastionOf(route, last, settings, []);
+    return starts(() => reach(route, settings));
   };
 
   const connect = async (host: string, settings: ConnectionSettings): Promise<Connection> => {
     const route = await resolve(host, settings);
     const password = await sudoPassword(route);
     if (starts.activeCount + starts.pendingCount >= CALM_STARTS) await pause(Math.random() * 60, undefined, { signal });
-    const client =
-      route.jumps.length > 0 ? await viaJumps(route, settings) : await starts(() => reach(route, settings, 0));
+    const client = await start(route, settings);
     const connection: Connection = openConnection(client, route, { trials, password }, () =>
       connections.delete(connection),
     );

@@ -32,7 +32,10 @@ export type Outcome =
   | { readonly kind: 'lost'; readonly reason: string; readonly stdout: Buffer; readonly stderr: Buffer };
 
 export interface ExecOptions {
-  /** A POSIX-sh script sent on the channel's stdin to `sh -s`; it cannot read stdin itself. */
+  /**
+   * A POSIX-sh script, run in place of `command` by `sh`. It is sent on stdin, starts only when it is there completely,
+   * and reads nothing from stdin itself.
+   */
   readonly script?: string;
   /** Bytes for the command's stdin (only with a command). */
   readonly stdin?: Buffer | NodeJS.ReadableStream;
@@ -56,10 +59,12 @@ export interface Connection {
   readonly peer: string;
   /**
    * Runs `command` (a shell command line made by `quote`), or with `script` a whole program.
-   * Never rejects for what the command does; rejects with ConnectionFailure kind 'sudo' or 'timeout'; a connection that breaks is the outcome `lost`.
+   * Never rejects for what the command does; rejects with ConnectionFailure kind 'sudo', 'timeout' or, where the account
+   * or its sshd runs no commands at all, 'config'. A connection that breaks, and a `signal`, are the outcome `lost`.
+   * What the login shell's start-up files and sudo print before the command starts is not in the output.
    */
   exec(command: string, options?: ExecOptions): Promise<Outcome>;
-  /** Writes bytes to a file: temporary name, sha256 checked, then renamed. */
+  /** Writes bytes to a file: temporary name, sha256 checked, mode (0644), then renamed. Rejects with TransferFailure. */
   upload(content: Buffer | NodeJS.ReadableStream, path: string, options?: { mode?: number }): Promise<void>;
   /** Settles when the connection is gone, however that came. */
   readonly closed: Promise<void>;

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { posix } from 'node:path';
-import { Transform } from 'node:stream';
+import { pipeline, Transform } from 'node:stream';
 import { quote } from '../quote.js';
 import { TransferFailure } from './failures.js';
 import type { Connection, Outcome } from './types.js';
@@ -22,7 +22,7 @@ export async function uploadFile(
   const discard = `{ s=$?; rm -f ${part}; exit $s; }`;
   const verify = (sum: string): string =>
     `{ [ "$(sha256sum <${part} | cut -d' ' -f1)" = ${sum} ] || { echo 'it arrived damaged' >&2; false; }; }`;
-  const publish = `chmod ${mode.toString(8)} ${part} && mv -f ${part} ${quote(path)}`;
+  const publish = `{ [ ! -d ${quote(path)} ] || { echo 'it is a directory' >&2; false; }; } && chmod ${mode.toString(8)} ${part} && mv -f ${part} ${quote(path)}`;
   const check = (outcome: Outcome): void => {
     if (outcome.kind === 'exited' && outcome.code === 0) return;
     const why =
@@ -45,9 +45,10 @@ export async function uploadFile(
       done(null, chunk);
     },
   });
-  content.on('error', (error) => tap.destroy(error instanceof Error ? error : new Error(String(error))));
+  // How it ended shows at the tap, which the command reads.
+  pipeline(content, tap, () => undefined);
   try {
-    check(await connection.exec(`{ ${receive}; } || ${discard}`, { stdin: content.pipe(tap) }));
+    check(await connection.exec(`{ ${receive}; } || ${discard}`, { stdin: tap }));
   } catch (error) {
     await connection.exec(`rm -f ${part}`).catch(() => undefined);
     throw error;

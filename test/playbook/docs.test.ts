@@ -17,7 +17,7 @@ describe('docs/playbooks.md', () => {
   );
 
   it('has an example that reads without a fault', () => {
-    const [, example = ''] = /```yaml\n([^]*?)```/.exec(page) ?? [];
+    const [, example = ''] = /```yaml\n([\s\S]*?)```/.exec(page) ?? [];
     const [play] = parsePlaybook(example, 'docs/playbooks.md', [...resources.keys()]).plays;
     expect(play?.tasks.map((task) => task.notify)).toEqual([['Restart the shop']]);
   });

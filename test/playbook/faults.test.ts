@@ -119,6 +119,7 @@ describe('a play', () => {
       'gather_facts: maybe',
       ["3:17 `gather_facts` must be true or false, not the text 'maybe'", 'fix: write true or false'],
     ],
+    ['become: no', ['3:11 `become: false` is not supported: steps run as root', 'fix: leave it out']],
     ['become: 1', ['3:11 `become` must be true or false, not 1', 'fix: write true or false']],
     ['name: 12', ['3:9 `name` must be a text, not 12', 'fix: put it in quotes']],
     ['name: "{{ x }}"', ['3:9 `name` cannot hold a template', 'fix: write the value itself']],
@@ -254,13 +255,7 @@ describe('a task', () => {
     ['run_once: "yes"', ["4:17 `run_once` must be true or false, not the text 'yes'", 'fix: write true or false']],
     ['delegate_to: 3', ['4:20 `delegate_to` must be a text, not 3', 'fix: put it in quotes']],
     ['delegate_to: "{{ x | }}"', ['4:28 the expression ends where the name of a filter belongs']],
-    [
-      'become: false',
-      [
-        '4:15 a task cannot give up root: all steps of a play run as one user',
-        'fix: write `become: false` in the play',
-      ],
-    ],
+    ['become: false', ['4:15 `become: false` is not supported: steps run as root', 'fix: leave it out']],
     ['tags: 3', ['4:13 `tags` must be a text, not 3', 'fix: put it in quotes']],
     ['vars: { item-x: 1 }', ["4:15 `item-x` cannot be a variable's name", 'fix: write `item_x`']],
     ['with_items: [1]', ["4:7 `with_items` is Ansible's, and mesh does not support it", 'fix: write `loop`']],
@@ -367,13 +362,6 @@ describe('a task', () => {
       "fix: build the map in an expression: `{{ {name: 'value'} }}`",
     ]);
     expect(told(asTask(`name: "{{ x"\n      file: {}`))).toEqual(['3:14 the template has no end: `}}` is missing']);
-  });
-
-  it('may ask for root only where the play does not forbid it', () => {
-    expect(told('- hosts: all\n  become: false\n  tasks: [{ file: {}, become: true }]\n')).toEqual([
-      '3:31 the play says `become: false`',
-      'fix: write the task in a play of its own',
-    ]);
   });
 
   it('is told the nearest handler', () => {

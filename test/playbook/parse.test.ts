@@ -114,14 +114,6 @@ describe('a playbook', () => {
     });
   });
 
-  it('makes a play root where a task asks for it', () => {
-    const task = (become: string) => `- hosts: all\n${become}  tasks: [{ file: {}, become: true }, { file: {} }]\n`;
-    expect(parse(task(''))[0]?.become).toBe(true);
-    expect(parse(task('  become: true\n'))[0]?.become).toBe(true);
-    expect(parse('- hosts: all\n  become: false\n  tasks: [{ file: {}, become: false }]\n')[0]?.become).toBe(false);
-    expect(parse('- hosts: all\n  tasks: [{ file: {} }]\n')[0]?.become).toBeUndefined();
-  });
-
   it('prefers a resource to the module of the same name', () => {
     expect(parse('- hosts: all\n  tasks: [{ package: { name: curl } }]\n')[0]?.tasks[0]?.resource).toBe('package');
   });

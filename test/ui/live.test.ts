@@ -7,7 +7,13 @@ describe('the live list at 80×24', () => {
     const terminal = fakeTerminal(80, 24);
     const live = await drive(terminal, demoEvents());
     live.goTo(300);
-    expect(await terminal.frame()).toMatchInlineSnapshot(`"mesh deploy  inventory/lab.yml · 3 hosts"`);
+    expect(await terminal.frame()).toMatchInlineSnapshot(`
+      "mesh deploy  inventory/lab.yml · 3 hosts
+      ⠸ Looking at the hosts                                  0 of 3 hosts      0.3 s
+        ⠸ docker41  looking at what is there                                    0.1 s
+        ⠸ docker42  looking at what is there                                    0.0 s
+        ⠸ docker43  looking at what is there                                    0.0 s"
+    `);
     live.goTo(8000);
     expect(await terminal.frame()).toMatchInlineSnapshot(`
       "mesh deploy  inventory/lab.yml · 3 hosts
@@ -76,7 +82,11 @@ describe('the live list at 80×24', () => {
     live.goTo(6000);
     expect(await terminal.frame()).toMatchInlineSnapshot(`
       "mesh deploy  inventory/lab.yml · 1 host
-      ✔ Looked at 1 host                               8 changes on 1 host      2.5 s"
+      ✔ Looked at 1 host                               8 changes on 1 host      2.5 s
+      ⠋ Play 1/3  Install Open vSwitch                         0 of 1 host      3.4 s
+        ⠋ docker41  1/2                                                         3.4 s
+          › Open vSwitch is installed: install openvswitch-switch
+            │ Selecting previously unselected package openvswitch-common."
     `);
     await live.screen.stop();
   });
@@ -86,8 +96,29 @@ describe('the live list at 80×24', () => {
     const live = await drive(terminal, demoEvents({ hosts: 12 }));
     live.goTo(9000);
     expect(await terminal.frame()).toMatchInlineSnapshot(`
-      "mesh deploy  inventory/lab.yml · 12 hosts
-      ✔ Looked at 12 hosts                          96 changes on 12 hosts      2.5 s"
+      "⠋ Play 1/3  Install Open vSwitch                       0 of 12 hosts      6.4 s
+        ⠋ docker41  2/2  enable and start openvswitch-switch.service            0.2 s
+        ⠋ docker42  1/2  install openvswitch-switch                             6.4 s
+                    │ Unpacking openvswitch-switch (3.1.0-2+deb12u1) ...
+        ⠋ docker43  1/2  install openvswitch-switch                             6.4 s
+                    │ Unpacking openvswitch-switch (3.1.0-2+deb12u1) ...
+        ⠋ docker44  1/2  install openvswitch-switch                             6.4 s
+                    │ Unpacking openvswitch-switch (3.1.0-2+deb12u1) ...
+        ⠋ docker45  1/2  install openvswitch-switch                             6.4 s
+                    │ Selecting previously unselected package openvswitch-common.
+        ⠋ docker46  1/2  install openvswitch-switch                             6.3 s
+                    │ Selecting previously unselected package openvswitch-common.
+        ⠋ docker47  1/2  install openvswitch-switch                             6.3 s
+                    │ Selecting previously unselected package openvswitch-common.
+        ⠋ docker48  2/2  enable and start openvswitch-switch.service            0.1 s
+        ⠋ docker49  1/2  install openvswitch-switch                             6.3 s
+                    │ Unpacking openvswitch-switch (3.1.0-2+deb12u1) ...
+        ⠋ docker50  1/2  install openvswitch-switch                             6.3 s
+                    │ Unpacking openvswitch-switch (3.1.0-2+deb12u1) ...
+        ⠋ docker51  1/2  install openvswitch-switch                             6.3 s
+                    │ Unpacking openvswitch-switch (3.1.0-2+deb12u1) ...
+        ⠋ docker52  1/2  install openvswitch-switch                             6.3 s
+                    │ Selecting previously unselected package openvswitch-common."
     `);
     await live.screen.stop();
   });
@@ -97,19 +128,34 @@ describe('the live list at 80×24', () => {
     const live = await drive(terminal, demoEvents({ hosts: 100, failing: 'docker42', off: 'docker43' }));
     live.goTo(24_300);
     expect(await terminal.frame()).toMatchInlineSnapshot(`
-      "mesh deploy  inventory/lab.yml · 100 hosts
-      ! Looked at 99 of 100 hosts                  792 changes on 99 hosts      2.5 s
-      ✔ Play 1/3  Install Open vSwitch             198 changes on 99 hosts     15.8 s
-      ✔ Play 2/3  Give docker its slice            198 changes on 99 hosts      5.1 s"
+      "⠸ Play 3/3  Build the bridge and its tunnels           1 of 99 hosts      0.5 s
+        ✖ docker42   failed (exit 1): create bridge br0 (datapath netdev)
+        ✖ docker43   unreachable: connection to 192.168.199.43:22 refused: is sshd r…
+        ⠸ docker78   applying
+        ⠸ docker48   1/4  create bridge br0 (datapath netdev)                   0.5 s
+        ⠸ docker54   1/4  create bridge br0 (datapath netdev)                   0.4 s
+        ⠸ docker55   1/4  create bridge br0 (datapath netdev)                   0.4 s
+        ⠸ docker60   1/4  create bridge br0 (datapath netdev)                   0.4 s
+        ⠸ docker61   1/4  create bridge br0 (datapath netdev)                   0.4 s
+        ⠸ docker62   1/4  create bridge br0 (datapath netdev)                   0.4 s
+        ⠸ docker66   1/4  create bridge br0 (datapath netdev)                   0.4 s
+        ⠸ docker67   1/4  create bridge br0 (datapath netdev)                   0.3 s
+        ⠸ docker68   1/4  create bridge br0 (datapath netdev)                   0.3 s
+        ⠸ docker69   1/4  create bridge br0 (datapath netdev)                   0.3 s
+        ⠸ docker72   1/4  create bridge br0 (datapath netdev)                   0.3 s
+        ⠸ docker73   1/4  create bridge br0 (datapath netdev)                   0.3 s
+        ⠸ docker74   1/4  create bridge br0 (datapath netdev)                   0.3 s
+        ⠸ docker75   1/4  create bridge br0 (datapath netdev)                   0.3 s
+        ⠸ docker76   1/4  create bridge br0 (datapath netdev)                   0.3 s
+        ⠸ docker79   1/4  create bridge br0 (datapath netdev)                   0.3 s
+        ⠸ docker80   1/4  create bridge br0 (datapath netdev)                   0.3 s
+        ⠸ docker81   1/4  create bridge br0 (datapath netdev)                   0.2 s
+        · 79 more: 62 running, 17 waiting"
     `);
     live.goTo(90_000);
     await live.screen.stop();
     expect(await terminal.frame()).toMatchInlineSnapshot(`
-      "mesh deploy  inventory/lab.yml · 100 hosts
-      ! Looked at 99 of 100 hosts                  792 changes on 99 hosts      2.5 s
-      ✔ Play 1/3  Install Open vSwitch             198 changes on 99 hosts     15.8 s
-      ✔ Play 2/3  Give docker its slice            198 changes on 99 hosts      5.1 s
-      ✖ Play 3/3  Build the bridge and its tunnels  failed on docker42          2.2 s
+      "✖ Play 3/3  Build the bridge and its tunnels  failed on docker42          2.2 s
       ✔ Proof: all 9506 pairs pass                                              1.1 s"
     `);
   });
@@ -122,7 +168,17 @@ describe('the live list at 80×24', () => {
       "mesh deploy  inventory/lab.yml · 4 hosts
       ! Looked at 3 of 4 hosts                       24 changes on 3 hosts      2.5 s
       ✔ Play 1/3  Install Open vSwitch                6 changes on 3 hosts      9.7 s
-      ✔ Play 2/3  Give docker its slice               6 changes on 3 hosts      2.8 s"
+      ✔ Play 2/3  Give docker its slice               6 changes on 3 hosts      2.8 s
+      ⠋ Play 3/3  Build the bridge and its tunnels            2 of 3 hosts      0.8 s
+        ✖ docker42  failed (exit 1): create bridge br0 (datapath netdev)
+        ✖ docker43  unreachable: connection to 192.168.199.43:22 refused: is sshd ru…
+        ✔ docker41  4 steps done
+          ✔ The bridge exists                                                   0.2 s
+          ✔ A tunnel to every peer                                              0.3 s
+          ✔ The bridge is a port of docker0                                     0.0 s
+        ⠋ docker44  3/4                                                         0.1 s
+          ✔ The bridge exists                                                   0.3 s
+          › A tunnel to every peer: add port gre-docker43 to 192.168.199.43"
     `);
     await live.screen.stop();
   });
@@ -133,7 +189,13 @@ describe('the live list at 40×10', () => {
     const terminal = fakeTerminal(40, 10);
     const live = await drive(terminal, demoEvents());
     live.goTo(300);
-    expect(await terminal.frame()).toMatchInlineSnapshot(`"mesh deploy  inventory/lab.yml · 3 hos…"`);
+    expect(await terminal.frame()).toMatchInlineSnapshot(`
+      "mesh deploy  inventory/lab.yml · 3 hos…
+      ⠸ Looking at the hosts            0.3 s
+        ⠸ docker41  looking at wh…      0.1 s
+        ⠸ docker42  looking at wh…      0.0 s
+        ⠸ docker43  looking at wh…      0.0 s"
+    `);
     live.goTo(8000);
     expect(await terminal.frame()).toMatchInlineSnapshot(`
       "mesh deploy  inventory/lab.yml · 3 hos…
@@ -163,8 +225,15 @@ describe('the live list at 40×10', () => {
     const live = await drive(terminal, demoEvents({ hosts: 100, failing: 'docker42' }));
     live.goTo(9000);
     expect(await terminal.frame()).toMatchInlineSnapshot(`
-      "mesh deploy  inventory/lab.yml · 100 h…
-      ✔ Looked at 100 hosts             2.5 s"
+      "⠋ Play 1/3  Install Open vS…      6.4 s
+        ⠋ docker42   1/2  install…      6.4 s
+        ⠋ docker43   1/2  install…      6.4 s
+        ⠋ docker44   1/2  install…      6.4 s
+        ⠋ docker45   1/2  install…      6.4 s
+        ⠋ docker46   1/2  install…      6.3 s
+        ⠋ docker47   1/2  install…      6.3 s
+        ⠋ docker49   1/2  install…      6.3 s
+        · 93 more: 93 running"
     `);
     await live.screen.stop();
   });
@@ -182,7 +251,13 @@ describe('the live list', () => {
     live.emit({ kind: 'step.output', host, step: 1, line: `\u001b[10A\u001b[2K${'long 行 '.repeat(5000)}` });
     live.goTo(5000);
     const frame = await terminal.frame();
-    expect(frame).toMatchInlineSnapshot(`"mesh deploy  x.yml · 1 host"`);
+    expect(frame).toMatchInlineSnapshot(`
+      "mesh deploy  x.yml · 1 host
+      ⠋ Play 1/1                           0 of 1 host      5.0 s
+        ⠋ 日本語  1/1                                       5.0 s
+          › task: do it
+            │ long 行 long 行 long 行 long 行 long 行 long 行 lo…"
+    `);
     expect(terminal.written()).not.toMatch(/\u001b\[(5|10)A|\u001b\[2J|\u001b\[H|\u0007|\u202e/);
     await live.screen.stop();
   });

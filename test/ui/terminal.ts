@@ -104,6 +104,8 @@ export async function drive(terminal: FakeTerminal, script: readonly Timed[] = [
     },
   });
   await ready;
+  // listr2 starts the slots in the turns that follow.
+  await new Promise((resolve) => setImmediate(resolve));
   return {
     screen,
     stream,

@@ -1,8 +1,19 @@
-import { copyFileSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { userInfo } from 'node:os';
+import { execFileSync } from 'node:child_process';
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Resolve } from '../../../src/ssh/settings.js';
 import type { Connection, Outcome, Transport } from '../../../src/ssh/types.js';
 import { answers, plainResolver, transport } from '../answers.js';
 import { freePort, hasSshd, type Sshd, startSshd } from '../sshd.js';
@@ -121,6 +132,18 @@ describe.skipIf(!hasSshd)('commands on a real sshd', () => {
   it('says why a file could not be written, and leaves no part of it', async () => {
     const folder = join(sshd.folder, 'a-folder');
     mkdirSync(join(folder, 'target'), { recursive: true });
+    for (const content of [Buffer.from('x'), Readable.from(['x'])]) {
+      await expect(host.upload(content, join(folder, 'target'))).rejects.toThrow('it is a directory');
+    }
+    const broken = new Readable({
+      read() {
+        this.push('half');
+        this.destroy(new Error('disk error'));
+      },
+    });
+    await expect(host.upload(broken, join(folder, 'file'))).rejects.toThrow('disk error');
+    expect(readdirSync(folder)).toEqual(['target']);
+    expect(readdirSync(join(folder, 'target'))).toEqual([]);
     await expect(host.upload(Buffer.from('x'), '/nowhere/file')).rejects.toThrow(
       /docker41: \/nowhere\/file could not be written: .*nonexistent|No such/,
     );
@@ -187,6 +210,27 @@ describe.skipIf(!hasSshd)('commands on a real sshd', () => {
   });
 });
 
+describe.skipIf(!hasSshd)('host keys of several types', () => {
+  it('asks the host for the type that is known', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'mesh-host-keys-'));
+    const files = ['rsa', 'ecdsa'].map((type) => {
+      execFileSync('ssh-keygen', ['-q', '-t', type, '-N', '', '-f', join(folder, type)]);
+      return join(folder, type);
+    });
+    const sshd = await startSshd(files.map((file) => `HostKey ${file}`));
+    for (const file of files) {
+      const known = join(folder, 'known_hosts');
+      writeFileSync(known, `[127.0.0.1]:${sshd.port} ${readFileSync(`${file}.pub`, 'utf8')}`);
+      execFileSync('ssh-keygen', ['-H', '-f', known], { stdio: 'ignore' });
+      const ssh = transport();
+      await ssh.connect('docker41', sshd.settings({ knownHostsFiles: [known] }));
+      await ssh.close();
+    }
+    await sshd.stop();
+    rmSync(folder, { recursive: true });
+  });
+});
+
 describe.skipIf(!hasSshd)('a real jump host', () => {
   it('leads to a host, and says what stands in the way', async () => {
     const [open, closed, target] = await Promise.all([startSshd(), startSshd(['DisableForwarding yes']), startSshd()]);
@@ -204,6 +248,13 @@ describe.skipIf(!hasSshd)('a real jump host', () => {
       kind: 'config',
       advice: expect.stringContaining('AllowTcpForwarding'),
     });
+    const circle: Resolve = async (name, settings) => {
+      const route = await plainResolver({ user })(name, settings);
+      return { ...route, jumps: [`127.0.0.1:${open.port}`] };
+    };
+    const circling = transport({}, circle);
+    await expect(circling.connect('docker41', via(open))).rejects.toThrow('is to be reached through itself');
+    await circling.close();
     await expect(ssh.connect('docker43', via(open, await freePort()))).rejects.toMatchObject({ kind: 'refused' });
     await ssh.close();
     await Promise.all([open, closed, target].map((sshd) => sshd.stop()));
