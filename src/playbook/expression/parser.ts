@@ -1,6 +1,6 @@
 import { checkArguments } from './arguments.js';
 import { Cursor } from './cursor.js';
-import { type Complain, complainAbout, type Source, type Token, tokenize } from './lexer.js';
+import { type Complain, complainAbout, type Source, tokenize } from './lexer.js';
 import { filterArity, testArity } from './names.js';
 import type { Arguments, ArithmeticOperator, CompareOperator, Expression } from './syntax.js';
 
