@@ -24,7 +24,11 @@ export interface View {
 const WIDEST = 110;
 /** A step that has run for this long shows what it wrote last. */
 const LONG_STEP_MS = 800;
+const NARROW = 60;
 const CLOCK = 10;
+const NARROW_CLOCK = 6;
+/** Of the hosts that run when they do not all fit: more would be a wall of moving lines. */
+const RUNNING_SHOWN = 10;
 
 /** A row as text, coloured where the style says so. */
 export function drawRow(row: Row, style: Style): string {
@@ -51,7 +55,8 @@ export function rows(model: Model, view: View): Row[] {
   const ordered = [...broken, ...hosts.filter((host) => !isBroken(host))];
   const room = view.rows - head.length;
   const names = nameWidth(ordered, view);
-  for (const detail of [3, 2, 1]) {
+  // Cheaper than laying out hundreds of hosts to find that they do not fit.
+  for (const detail of hosts.length > room ? [] : [3, 2, 1]) {
     const body = ordered.flatMap((host) => hostRows(model, host, names, detail, view));
     if (body.length <= room) return [...head, ...body].slice(0, view.rows);
   }
@@ -67,7 +72,8 @@ function header(model: Model, view: View): Row[] {
   else if (playing.length === 0 && model.hosts.size > 0) {
     const open = [...model.hosts.values()].filter((host) => !isFinal(host) && host.state !== 'planned').length;
     const seen = `${model.hosts.size - open} of ${plural(model.hosts.size, 'host')}`;
-    const [text, aside] = model.plan ? ['Going on', ''] : ['Looking at the hosts', seen];
+    const later = model.plays.length === 0 ? 'Preparing' : 'Finishing';
+    const [text, aside] = model.plan ? [later, ''] : ['Looking at the hosts', seen];
     const clock = model.plan ? '' : duration(view.now - model.startedAt);
     heads.push(layout(view, 0, spin, [{ text, tone: 'strong' }], aside, clock));
   }
@@ -107,10 +113,10 @@ function inPlay(host: HostView): 'through' | 'running' | 'waiting' {
 }
 
 function hostRows(model: Model, host: HostView, names: number, detail: number, view: View): Row[] {
-  const first = hostRow(model, host, names, detail < 3 || view.columns < 60, view);
+  const first = hostRow(model, host, names, detail < 3 || view.columns < NARROW, view);
   const tasks =
     detail === 3 && host.tasks.length > 0 && !host.error ? host.tasks.map((t) => taskRow(host, t, view)) : [];
-  const output = detail >= 2 ? outputRow(host, detail === 3 ? 6 : names + 6, view) : [];
+  const output = detail >= 2 ? outputRow(host, detail === 3 || view.columns < NARROW ? 6 : names + 6, view) : [];
   return [first, ...tasks, ...output];
 }
 
@@ -214,8 +220,8 @@ function folded(model: Model, broken: readonly HostView[], names: number, room: 
     .filter((host) => host.step || (!isFinal(host) && inPlay(host) === 'running'))
     .sort((a, b) => (a.step?.startedAt ?? a.since) - (b.step?.startedAt ?? b.since));
   const lines = Math.max(0, room - 1);
-  const shownBroken = broken.slice(0, Math.max(Math.ceil(lines / 2), lines - running.length));
-  const shownRunning = running.slice(0, lines - shownBroken.length);
+  const shownBroken = broken.slice(0, Math.max(Math.ceil(lines / 2), lines - Math.min(running.length, RUNNING_SHOWN)));
+  const shownRunning = running.slice(0, Math.min(RUNNING_SHOWN, lines - shownBroken.length));
   const shown = new Set([...shownBroken, ...shownRunning]);
   const others = [...model.hosts.values()].filter((host) => !shown.has(host));
   return [...[...shown].map((host) => hostRow(model, host, names, true, view)), countRow(model, others, view)];
@@ -272,7 +278,8 @@ export function layout(
   const start = ' '.repeat(indent);
   const wanted = spans.reduce((sum, span) => sum + width(span.text), 0);
   const room = line - indent - lead.reduce((sum, span) => sum + width(span.text), 0);
-  const clockRoom = clock === '' || room < 24 ? 0 : Math.max(CLOCK, width(clock)) + 1;
+  const clockRoom =
+    clock === '' || room < 24 ? 0 : Math.max(view.columns < NARROW ? NARROW_CLOCK : CLOCK, width(clock)) + 1;
   const asideRoom = aside === '' || wanted + width(aside) + 2 + clockRoom > room ? 0 : width(aside) + 2;
   const cut = cutSpans(spans, room - clockRoom - asideRoom, view.symbols.ellipsis);
   const row: Span[] = [{ text: start, tone: 'plain' }, ...lead, ...cut.spans];

@@ -35,7 +35,14 @@ const bodies: { [K in EventBody['kind']]: Extract<EventBody, { kind: K }> } = {
     changed: 3,
     durationMs: 9,
     hosts: [
-      { host: 'a', state: 'failed', changed: 1, left: 2, error: { message: 'm', command: 'c', output: 'o' }, next: 'n' },
+      {
+        host: 'a',
+        state: 'failed',
+        changed: 1,
+        left: 2,
+        error: { message: 'm', command: 'c', output: 'o' },
+        next: 'n',
+      },
       { host: 'b', state: 'done', changed: 2, left: 0 },
     ],
   },

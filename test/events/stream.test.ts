@@ -13,7 +13,15 @@ describe('createEventStream', () => {
     stream.emit({ kind: 'waiting', host: 'a', detail: 'for b' });
     expect(heard).toEqual([
       { version: 1, run: 'r1', sequence: 1, time: '2026-11-23T23:55:01.250Z', kind: 'stopping', reason: 'because' },
-      { version: 1, run: 'r1', sequence: 2, time: '2026-11-23T23:55:01.250Z', kind: 'waiting', host: 'a', detail: 'for b' },
+      {
+        version: 1,
+        run: 'r1',
+        sequence: 2,
+        time: '2026-11-23T23:55:01.250Z',
+        kind: 'waiting',
+        host: 'a',
+        detail: 'for b',
+      },
     ]);
   });
 

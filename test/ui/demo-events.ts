@@ -137,6 +137,7 @@ export function demoEvents({ hosts = 3, failing, off }: DemoOptions = {}): Timed
           at += 5;
         }
       }
+      if (!broken.has(host)) tell(at, { kind: 'host.state', host, state: 'waiting' });
       last = Math.max(last, at);
     }
     tell(last + 10, { kind: 'play.ended', play: play.play, index: p + 1, durationMs: last + 10 - begun });

@@ -49,16 +49,16 @@ describe('the live list at 80×24', () => {
       ✔ Play 1/3  Install Open vSwitch                6 changes on 3 hosts      9.7 s
       ✔ Play 2/3  Give docker its slice               6 changes on 3 hosts      2.8 s
       ✔ Play 3/3  Build the bridge and its tunnels   12 changes on 3 hosts      1.0 s
-      ⠸ Going on
-        ⠸ docker41  applying
+      ⠸ Finishing
+        ◌ docker41  waiting
           ✔ The bridge exists                                                   0.2 s
           ✔ A tunnel to every peer                                              0.3 s
           ✔ The bridge is a port of docker0                                     0.0 s
-        ⠸ docker42  applying
+        ◌ docker42  waiting
           ✔ The bridge exists                                                   0.3 s
           ✔ A tunnel to every peer                                              0.4 s
           ✔ The bridge is a port of docker0                                     0.1 s
-        ⠸ docker43  applying
+        ◌ docker43  waiting
           ✔ The bridge exists                                                   0.3 s
           ✔ A tunnel to every peer                                              0.4 s
           ✔ The bridge is a port of docker0                                     0.1 s"
@@ -128,10 +128,13 @@ describe('the live list at 80×24', () => {
     const live = await drive(terminal, demoEvents({ hosts: 100, failing: 'docker42', off: 'docker43' }));
     live.goTo(24_300);
     expect(await terminal.frame()).toMatchInlineSnapshot(`
-      "⠸ Play 3/3  Build the bridge and its tunnels           1 of 99 hosts      0.5 s
+      "mesh deploy  inventory/lab.yml · 100 hosts
+      ! Looked at 99 of 100 hosts                  792 changes on 99 hosts      2.5 s
+      ✔ Play 1/3  Install Open vSwitch             198 changes on 99 hosts     15.8 s
+      ✔ Play 2/3  Give docker its slice            198 changes on 99 hosts      5.1 s
+      ⠸ Play 3/3  Build the bridge and its tunnels           1 of 99 hosts      0.5 s
         ✖ docker42   failed (exit 1): create bridge br0 (datapath netdev)
         ✖ docker43   unreachable: connection to 192.168.199.43:22 refused: is sshd r…
-        ⠸ docker78   applying
         ⠸ docker48   1/4  create bridge br0 (datapath netdev)                   0.5 s
         ⠸ docker54   1/4  create bridge br0 (datapath netdev)                   0.4 s
         ⠸ docker55   1/4  create bridge br0 (datapath netdev)                   0.4 s
@@ -142,20 +145,16 @@ describe('the live list at 80×24', () => {
         ⠸ docker67   1/4  create bridge br0 (datapath netdev)                   0.3 s
         ⠸ docker68   1/4  create bridge br0 (datapath netdev)                   0.3 s
         ⠸ docker69   1/4  create bridge br0 (datapath netdev)                   0.3 s
-        ⠸ docker72   1/4  create bridge br0 (datapath netdev)                   0.3 s
-        ⠸ docker73   1/4  create bridge br0 (datapath netdev)                   0.3 s
-        ⠸ docker74   1/4  create bridge br0 (datapath netdev)                   0.3 s
-        ⠸ docker75   1/4  create bridge br0 (datapath netdev)                   0.3 s
-        ⠸ docker76   1/4  create bridge br0 (datapath netdev)                   0.3 s
-        ⠸ docker79   1/4  create bridge br0 (datapath netdev)                   0.3 s
-        ⠸ docker80   1/4  create bridge br0 (datapath netdev)                   0.3 s
-        ⠸ docker81   1/4  create bridge br0 (datapath netdev)                   0.2 s
-        · 79 more: 62 running, 17 waiting"
+        · 88 more: 71 running, 17 waiting"
     `);
     live.goTo(90_000);
     await live.screen.stop();
     expect(await terminal.frame()).toMatchInlineSnapshot(`
-      "✖ Play 3/3  Build the bridge and its tunnels  failed on docker42          2.2 s
+      "mesh deploy  inventory/lab.yml · 100 hosts
+      ! Looked at 99 of 100 hosts                  792 changes on 99 hosts      2.5 s
+      ✔ Play 1/3  Install Open vSwitch             198 changes on 99 hosts     15.8 s
+      ✔ Play 2/3  Give docker its slice            198 changes on 99 hosts      5.1 s
+      ✖ Play 3/3  Build the bridge and its tunnels  failed on docker42          2.2 s
       ✔ Proof: all 9506 pairs pass                                              1.1 s"
     `);
   });
@@ -192,30 +191,30 @@ describe('the live list at 40×10', () => {
     expect(await terminal.frame()).toMatchInlineSnapshot(`
       "mesh deploy  inventory/lab.yml · 3 hos…
       ⠸ Looking at the hosts            0.3 s
-        ⠸ docker41  looking at wh…      0.1 s
-        ⠸ docker42  looking at wh…      0.0 s
-        ⠸ docker43  looking at wh…      0.0 s"
+        ⠸ docker41  looking at what i…  0.1 s
+        ⠸ docker42  looking at what i…  0.0 s
+        ⠸ docker43  looking at what i…  0.0 s"
     `);
     live.goTo(8000);
     expect(await terminal.frame()).toMatchInlineSnapshot(`
       "mesh deploy  inventory/lab.yml · 3 hos…
       ✔ Looked at 3 hosts               2.5 s
-      ⠋ Play 1/3  Install Open vS…      5.4 s
-        ⠋ docker41  1/2  install …      5.4 s
-                    │ Setting up openvswitch…
-        ⠋ docker42  1/2  install …      5.4 s
-                    │ Unpacking openvswitch-…
-        ⠋ docker43  1/2  install …      5.4 s
-                    │ Selecting previously u…"
+      ⠋ Play 1/3  Install Open vSwitch  5.4 s
+        ⠋ docker41  1/2  install open…  5.4 s
+            │ Setting up openvswitch-switch …
+        ⠋ docker42  1/2  install open…  5.4 s
+            │ Unpacking openvswitch-switch (…
+        ⠋ docker43  1/2  install open…  5.4 s
+            │ Selecting previously unselecte…"
     `);
     live.goTo(60_000);
     await live.screen.stop();
     expect(await terminal.everything()).toMatchInlineSnapshot(`
       "mesh deploy  inventory/lab.yml · 3 hos…
       ✔ Looked at 3 hosts               2.5 s
-      ✔ Play 1/3  Install Open vS…      9.7 s
-      ✔ Play 2/3  Give docker its…      2.8 s
-      ✔ Play 3/3  Build the bridg…      1.0 s
+      ✔ Play 1/3  Install Open vSwitch  9.7 s
+      ✔ Play 2/3  Give docker its sli…  2.8 s
+      ✔ Play 3/3  Build the bridge an…  1.0 s
       ✔ Proof: all 6 pairs pass         1.1 s"
     `);
   });
@@ -225,14 +224,14 @@ describe('the live list at 40×10', () => {
     const live = await drive(terminal, demoEvents({ hosts: 100, failing: 'docker42' }));
     live.goTo(9000);
     expect(await terminal.frame()).toMatchInlineSnapshot(`
-      "⠋ Play 1/3  Install Open vS…      6.4 s
-        ⠋ docker42   1/2  install…      6.4 s
-        ⠋ docker43   1/2  install…      6.4 s
-        ⠋ docker44   1/2  install…      6.4 s
-        ⠋ docker45   1/2  install…      6.4 s
-        ⠋ docker46   1/2  install…      6.3 s
-        ⠋ docker47   1/2  install…      6.3 s
-        ⠋ docker49   1/2  install…      6.3 s
+      "⠋ Play 1/3  Install Open vSwitch  6.4 s
+        ⠋ docker42   1/2  install ope…  6.4 s
+        ⠋ docker43   1/2  install ope…  6.4 s
+        ⠋ docker44   1/2  install ope…  6.4 s
+        ⠋ docker45   1/2  install ope…  6.4 s
+        ⠋ docker46   1/2  install ope…  6.3 s
+        ⠋ docker47   1/2  install ope…  6.3 s
+        ⠋ docker49   1/2  install ope…  6.3 s
         · 93 more: 93 running"
     `);
     await live.screen.stop();

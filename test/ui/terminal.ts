@@ -21,7 +21,13 @@ export interface FakeTerminal {
 }
 
 export function fakeTerminal(columns: number, rows: number): FakeTerminal {
-  const terminal = new headless.Terminal({ cols: columns, rows, allowProposedApi: true, convertEol: true, scrollback: 5000 });
+  const terminal = new headless.Terminal({
+    cols: columns,
+    rows,
+    allowProposedApi: true,
+    convertEol: true,
+    scrollback: 5000,
+  });
   let raw = '';
   const writable = new Writable({
     decodeStrings: false,
@@ -81,7 +87,11 @@ export interface DrivenScreen {
 
 const START = Date.parse('2026-11-23T23:55:00.000Z');
 
-export async function drive(terminal: FakeTerminal, script: readonly Timed[] = [], color = false): Promise<DrivenScreen> {
+export async function drive(
+  terminal: FakeTerminal,
+  script: readonly Timed[] = [],
+  color = false,
+): Promise<DrivenScreen> {
   let now = START;
   let next = 0;
   let tick: (() => void) | undefined;

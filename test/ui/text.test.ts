@@ -67,11 +67,15 @@ describe('width, truncate, column', () => {
 describe('wrap', () => {
   it('keeps every word and no line is too long', () => {
     fc.assert(
-      fc.property(fc.array(fc.stringMatching(/^[a-z日]{1,30}$/), { minLength: 1 }), fc.integer({ min: 8, max: 40 }), (words, room) => {
-        const lines = wrap(words.join(' '), room);
-        expect(lines.every((line) => width(line) <= room)).toBe(true);
-        expect(lines.join('').replaceAll(' ', '')).toBe(words.join(''));
-      }),
+      fc.property(
+        fc.array(fc.stringMatching(/^[a-z日]{1,30}$/), { minLength: 1 }),
+        fc.integer({ min: 8, max: 40 }),
+        (words, room) => {
+          const lines = wrap(words.join(' '), room);
+          expect(lines.every((line) => width(line) <= room)).toBe(true);
+          expect(lines.join('').replaceAll(' ', '')).toBe(words.join(''));
+        },
+      ),
     );
   });
 });
@@ -101,6 +105,8 @@ describe('words', () => {
 
   it('says what is waited for', () => {
     expect(waitingPhrase('for the lock')).toBe('waiting for the lock');
-    expect(waitingPhrase('the connection was lost; connecting again')).toBe('the connection was lost; connecting again');
+    expect(waitingPhrase('the connection was lost; connecting again')).toBe(
+      'the connection was lost; connecting again',
+    );
   });
 });
