@@ -21,11 +21,6 @@ const FAILURE_ADVICE: Readonly<Record<FailureKind, string>> = {
   config: 'check the connection variables of the host in the inventory',
 };
 
-/** Exit code of a run in which a host failed so: 4 where it was not reached, 1 where it was and could not be worked with. */
-export function exitCodeOf(kind: FailureKind): 1 | 4 {
-  return kind === 'sudo' || kind === 'config' ? 1 : 4;
-}
-
 /** A failure with its kind's advice where none is given. What a host said in it cannot steer a terminal. */
 export function failure(host: string, kind: FailureKind, message: string, advice?: string): ConnectionFailure {
   return new ConnectionFailure(host, kind, printable(message), printable(advice ?? FAILURE_ADVICE[kind]));
