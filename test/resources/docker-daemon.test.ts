@@ -1,12 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { DockerFacts, HostFacts } from '../../../src/facts/types.js';
-import { RESTART_PENDING } from '../../../src/resources/docker-daemon/restart.js';
-import { dockerDaemon } from '../../../src/resources/docker-daemon.js';
-import { editDocker } from '../../../src/resources/facts-edit-host.js';
-import { applied, changesOf, complaints, hostFacts, plan, shellTexts, unknown } from '../facts.js';
-import { absent, aContainer, withFiles } from '../hosts.js';
-import { syntaxErrors } from '../shell-syntax.js';
+import type { DockerFacts, HostFacts } from '../../src/facts/types.js';
+import { RESTART_PENDING } from '../../src/resources/docker-daemon/restart.js';
+import { dockerDaemon } from '../../src/resources/docker-daemon.js';
+import { editDocker } from '../../src/resources/facts-edit-host.js';
+import { applied, changesOf, complaints, hostFacts, plan, shellTexts, unknown } from './facts.js';
+import { absent, aContainer, withFiles } from './hosts.js';
+import { syntaxErrors } from './shell-syntax.js';
 
 const PATH = '/etc/docker/daemon.json';
 const settings = { bip: '172.17.41.1/16', 'fixed-cidr': '172.17.41.0/24', mtu: 1462 };

@@ -1,0 +1,87 @@
+import { describe, expect, it } from 'vitest';
+import { InputError } from '../../src/errors.js';
+import type { Secret } from '../../src/inventory/types.js';
+import { resources } from '../../src/resources/index.js';
+import { hostFacts } from './facts.js';
+
+const of = (type: string) => {
+  const resource = resources.get(type);
+  if (!resource) throw new Error(`no resource ${type}`);
+  return resource;
+};
+
+describe('the registry', () => {
+  it('knows every resource by the word that a task uses', () => {
+    expect([...resources.keys()].sort()).toEqual([
+      'bridge_member',
+      'command',
+      'docker_daemon',
+      'file',
+      'iptables_rules',
+      'link',
+      'mesh_record',
+      'ovs_bridge',
+      'ovs_flows',
+      'ovs_tunnels',
+      'package',
+      'routes',
+      'service',
+      'sysctl',
+      'systemd_unit',
+    ]);
+  });
+
+  it('says what is wrong with parameters, where, and what to write instead', () => {
+    expect(of('file').check({ path: '/x', contnet: 'a', state: 'gone' })).toEqual([
+      { path: ['state'], message: 'must be `present`, `absent`, `former`, `directory`' },
+      { path: ['contnet'], message: 'file has no parameter `contnet`', fix: 'did you mean `content`?' },
+    ]);
+    expect(of('service').check({ state: 'started' })).toEqual([
+      { path: ['name'], message: 'is missing: the name of a unit, as text' },
+    ]);
+    expect(of('docker_daemon').check({ settings: { mtu: 'big' } })).toMatchObject([{ path: ['settings', 'mtu'] }]);
+    expect(of('file').check('/etc/motd')).toMatchObject([{ path: [], fix: expect.stringContaining('path, content') }]);
+    expect(of('service').check({ name: 'cron', state: 'started' })).toEqual([]);
+  });
+
+  it('takes no secret, wherever it stands', () => {
+    const secret: Secret = { secret: true, origin: '$TOKEN', reveal: async () => 'hunter2' };
+    const issues = of('docker_daemon').check({ settings: { proxies: { 'http-proxy': secret } } });
+    expect(issues).toMatchObject([
+      { path: ['settings', 'proxies', 'http-proxy'], message: expect.stringContaining('$TOKEN') },
+    ]);
+    expect(() => of('file').diff({ path: '/x', content: secret }, hostFacts())).toThrow(InputError);
+  });
+
+  it('throws what is wrong where nobody checked before', () => {
+    expect(() => of('file').diff({ path: 'x', content: '' }, hostFacts())).toThrow(
+      'file.path: must be an absolute path',
+    );
+  });
+
+  it('finds what to look at while templates are not filled in yet', () => {
+    expect(
+      of('docker_daemon').interests({ settings: { bip: '{{ mesh.bip }}', mtu: '{{ mesh.mtu }}' } }).files,
+    ).toContain('/etc/docker/daemon.json');
+    expect(of('docker_daemon').interests({ settings: '{{ mine }}' }).files).toContain('/etc/docker/daemon.json');
+    expect(
+      of('systemd_unit').interests({
+        name: 'x.service',
+        content: '{{ mesh.restore_unit }}',
+        enabled: true,
+        started: true,
+      }),
+    ).toEqual({
+      files: ['/etc/systemd/system/x.service'],
+      services: ['x.service'],
+    });
+    expect(of('package').interests({ name: ['tree', '{{ mesh.ovs_package }}'] })).toEqual({ packages: ['tree'] });
+    expect(of('package').interests({ name: '{{ mesh.ovs_packages }}' })).toEqual({});
+    expect(of('file').interests({ path: '/etc/{{ name }}', content: 'x' })).toEqual({ files: ['/etc'] });
+  });
+
+  it('has a name for people, or the type where there is none yet', () => {
+    expect(of('file').label({ path: '/x', content: '' })).toBe('/x');
+    expect(of('file').label({ path: '{{ x }}' })).toBe('file');
+  });
+});

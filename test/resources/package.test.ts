@@ -1,0 +1,151 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { HostFacts } from '../../src/facts/types.js';
+import { packages } from '../../src/resources/package.js';
+import { service } from '../../src/resources/service.js';
+import { applied, changesOf, complaints, hostFacts, known, plan, shellTexts, unknown } from './facts.js';
+import { missing, withPackages, withServices } from './hosts.js';
+import { syntaxErrors } from './shell-syntax.js';
+
+const offered = { installed: null, candidate: '3.1.0-2' };
+const there = { installed: '3.1.0-2', candidate: null };
+
+/** A host of the Red Hat family. */
+function rpm(facts: HostFacts): HostFacts {
+  if (!facts.system.known) return facts;
+  return { ...facts, system: known({ ...facts.system.value, packageFormat: 'rpm', osName: 'Rocky Linux 9' }) };
+}
+
+const bare = withPackages(
+  { ...hostFacts(), openvswitch: known({ installed: false, running: false, version: null, bridges: [] }) },
+  { 'openvswitch-switch': offered, tree: offered, jq: there },
+);
+
+describe('package', () => {
+  it('installs all that is missing at once, and records what was not there', () => {
+    const diff = plan(packages, { name: ['tree', 'jq', 'openvswitch-switch'] }, bare);
+    const [change, ...more] = changesOf(diff);
+    expect(more).toEqual([]);
+    expect(change?.sentence).toBe('install tree 3.1.0-2, openvswitch-switch 3.1.0-2');
+    expect(change?.command).toMatchSnapshot();
+    expect(change?.records).toEqual([
+      { key: 'package/tree', value: { installed: null, list: 'openvswitch-switch%2Btree' } },
+      { key: 'package/openvswitch-switch', value: { installed: null, list: 'openvswitch-switch%2Btree' } },
+    ]);
+  });
+
+  it('reads the indexes first where a package is offered by none', () => {
+    const facts = withPackages(bare, { tree: { installed: null, candidate: null } });
+    const [change] = changesOf(plan(packages, { name: 'tree' }, facts));
+    expect(change?.command).toMatch(/\nfetch\ninstall$/);
+  });
+
+  it('uses dnf or yum on the Red Hat side', () => {
+    const [change] = changesOf(plan(packages, { name: 'openvswitch-switch' }, rpm(bare)));
+    expect(change?.command).toMatchSnapshot();
+  });
+
+  it('brings a version that is asked for', () => {
+    const [change] = changesOf(plan(packages, { name: 'jq', version: '2.0-1' }, bare));
+    expect(change?.command).toContain(' jq=2.0-1');
+    expect(change?.undo).toHaveProperty('impossible');
+    expect(changesOf(plan(packages, { name: 'jq', version: '3.1.0-2' }, bare))).toEqual([]);
+  });
+
+  it('foresees what Open vSwitch and Docker bring', () => {
+    const after = applied(plan(packages, { name: 'openvswitch-switch' }, bare), bare);
+    expect(after.openvswitch).toEqual(known({ installed: true, running: true, version: '3.1.0-2', bridges: [] }));
+    expect(changesOf(plan(service, { name: 'openvswitch-switch', state: 'started', enabled: true }, after))).toEqual(
+      [],
+    );
+    const none = known({
+      installed: false,
+      running: false,
+      version: null,
+      flags: [],
+      flavour: 'engine' as const,
+      liveRestore: false,
+      networks: [],
+      containers: [],
+    });
+    const facts = withPackages(
+      { ...hostFacts(), docker: none, links: known([]), addresses: known([]), routes: known([]) },
+      { 'docker.io': offered },
+    );
+    const docked = applied(plan(packages, { name: 'docker.io' }, facts), facts);
+    expect(docked.docker.known && docked.docker.value.networks[0]?.subnets[0]?.gateway).toBe('172.17.0.1');
+    expect(docked.addresses).toMatchObject({ value: [{ link: 'docker0', address: '172.17.0.1', prefix: 16 }] });
+  });
+
+  it('lets a package that it knows nothing of bring any service', () => {
+    const facts = withServices(bare, { treed: missing });
+    const after = applied(plan(packages, { name: 'tree' }, facts), facts);
+    expect(changesOf(plan(service, { name: 'treed', state: 'started' }, after))[0]?.guard).toContain('is-active');
+  });
+
+  it('takes back only what mesh brought, and keeps what other tasks brought by the same transaction', () => {
+    const facts = applied(plan(packages, { name: ['tree', 'openvswitch-switch'] }, bare), bare);
+    const [change] = changesOf(plan(packages, { name: ['tree', 'jq'], state: 'former' }, facts));
+    expect(change?.sentence).toBe('remove tree, which mesh installed, and what came with it');
+    expect(change?.command).toMatchSnapshot();
+    expect(change?.command).toContain('keep=openvswitch-switch');
+    expect(change?.command).not.toContain('purge ');
+  });
+
+  it('says what stays of Docker', () => {
+    const facts = withPackages(hostFacts(), { 'docker.io': offered });
+    const diff = plan(
+      packages,
+      { name: 'docker.io', state: 'former' },
+      applied(plan(packages, { name: 'docker.io' }, facts), facts),
+    );
+    expect(diff).toHaveProperty('notes', [expect.stringContaining('/var/lib/docker stay')]);
+    expect(changesOf(diff)[0]?.command).toContain('ip link delete docker0');
+  });
+
+  it('removes and brings back, where a task says absent', () => {
+    const diff = plan(packages, { name: 'jq', state: 'absent' }, bare);
+    const facts = applied(diff, bare);
+    expect(changesOf(diff)[0]?.sentence).toBe('remove jq');
+    expect(changesOf(plan(packages, { name: 'jq', state: 'former' }, facts))[0]?.sentence).toBe(
+      'install jq 3.1.0-2 again, which mesh removed',
+    );
+  });
+
+  it('does nothing for an empty list, and guesses nothing', () => {
+    expect(changesOf(plan(packages, { name: [] }, bare))).toEqual([]);
+    expect(plan(packages, { name: 'never-asked' }, bare).kind).toBe('unknown');
+    expect(plan(packages, { name: 'tree' }, { ...bare, system: unknown }).kind).toBe('unknown');
+  });
+
+  it('teaches what to write', () => {
+    expect(complaints(packages, { name: '--allow-unauthenticated' })[0]).toContain('name of a package');
+    expect(complaints(packages, { name: 'tree; reboot' })[0]).toContain('name of a package');
+    expect(complaints(packages, { name: 'tree', version: 3 })[0]).toContain('in quotes');
+  });
+
+  it('comes to rest from every state, and goes back', () => {
+    const fact = fc.constantFrom(offered, there, { installed: null, candidate: null });
+    const texts: string[] = [];
+    fc.assert(
+      fc.property(fact, fact, fc.constantFrom('present', 'absent'), fc.boolean(), (one, other, state, isRpm) => {
+        const host = withPackages(hostFacts(), { 'openvswitch-switch': one, tree: other });
+        const facts = isRpm ? rpm(host) : host;
+        const task = { name: ['openvswitch-switch', 'tree'], state };
+        const diff = plan(packages, task, facts);
+        texts.push(...changesOf(diff).flatMap(shellTexts));
+        const after = applied(diff, facts);
+        expect(changesOf(plan(packages, task, after))).toEqual([]);
+        const back = plan(packages, { ...task, state: 'former' }, after);
+        texts.push(...changesOf(back).flatMap(shellTexts));
+        const end = applied(back, after);
+        expect(changesOf(plan(packages, { ...task, state: 'former' }, end))).toEqual([]);
+        for (const name of task.name) {
+          const [before, now] = [facts.packages[name], end.packages[name]];
+          expect(now?.known && now.value.installed).toBe(before?.known && before.value.installed);
+        }
+      }),
+    );
+    expect(syntaxErrors([...new Set(texts)])).toBe('');
+  });
+});
