@@ -114,8 +114,8 @@ function inPlay(host: HostView): 'through' | 'running' | 'waiting' {
 
 function hostRows(model: Model, host: HostView, names: number, detail: number, view: View): Row[] {
   const first = hostRow(model, host, names, detail < 3 || view.columns < NARROW, view);
-  const tasks =
-    detail === 3 && host.tasks.length > 0 && !host.error ? host.tasks.map((t) => taskRow(host, t, view)) : [];
+  const playing = model.plays.some((play) => play.durationMs === undefined && play.hosts.includes(host.host));
+  const tasks = detail === 3 && playing && !isBroken(host) ? host.tasks.map((task) => taskRow(host, task, view)) : [];
   const output = detail >= 2 ? outputRow(host, detail === 3 || view.columns < NARROW ? 6 : names + 6, view) : [];
   return [first, ...tasks, ...output];
 }
@@ -144,7 +144,7 @@ const DOING: Readonly<Record<HostState, string>> = {
   connecting: 'connecting',
   observing: 'looking at what is there',
   planned: 'planned',
-  waiting: 'waiting',
+  waiting: 'waiting for the others',
   applying: 'applying',
   proving: 'proving its tunnels',
   done: 'done',

@@ -100,6 +100,7 @@ describe('rows', () => {
         (hosts, limit, at) => {
           const events = demoEvents({ hosts, failing: 'docker42' }).filter((timed) => timed.at <= at);
           const model = events.reduce((m, { at: when, body }, i) => reduce(m, stamp(body, i, when)), emptyModel);
+          fc.pre(!model.ended);
           const drawn = rows(model, { columns: 80, rows: limit, now: START + at, symbols });
           const lines = drawn.map((row) => row.map((span) => span.text).join(''));
           const named = lines.filter((line) => /^ {2}\S docker\d+/.test(line)).length;
