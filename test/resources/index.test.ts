@@ -1,4 +1,7 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { z } from 'zod';
 import { InputError } from '../../src/errors.js';
 import type { Secret } from '../../src/inventory/types.js';
 import { resources } from '../../src/resources/index.js';
@@ -83,5 +86,26 @@ describe('the registry', () => {
   it('has a name for people, or the type where there is none yet', () => {
     expect(of('file').label({ path: '/x', content: '' })).toBe('/x');
     expect(of('file').label({ path: '{{ x }}' })).toBe('file');
+  });
+});
+
+describe('the reference', () => {
+  const text = readFileSync(new URL('../../docs/resources.md', import.meta.url), 'utf8');
+
+  it('has a section for every resource, which names every parameter', () => {
+    for (const resource of resources.values()) {
+      const section = text.split(`\n## ${resource.type}\n`)[1]?.split('\n## ')[0] ?? '';
+      expect(section, resource.type).not.toBe('');
+      for (const parameter of resource.parameters) expect(section, resource.type).toContain(`\`${parameter}\``);
+    }
+  });
+
+  it('has examples that the resources take', () => {
+    const examples = [...text.matchAll(/```yaml\n([\s\S]*?)```/g)].flatMap((match): unknown => parse(match[1] ?? ''));
+    const tasks = z.array(z.looseObject({ name: z.string() })).parse(examples);
+    expect(tasks).toHaveLength(3);
+    for (const { name, ...task } of tasks) {
+      for (const [type, params] of Object.entries(task)) expect([name, of(type).check(params)]).toEqual([name, []]);
+    }
   });
 });
