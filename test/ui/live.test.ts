@@ -265,6 +265,9 @@ describe('the live list', () => {
     live.goTo(8200);
     const wide = await terminal.frame();
     expect(wide.match(/docker42/g)).toHaveLength(1);
+    const all = await terminal.everything();
+    expect(all.match(/mesh deploy/g)).toHaveLength(1);
+    expect(all.match(/Looked at/g)).toHaveLength(1);
     await live.screen.stop();
   });
 
