@@ -79,7 +79,7 @@ async function labProcesses(lab: LabPlaces): Promise<Process[]> {
   const namespaces = await labNamespaces(lab);
   const inodes = new Set(await Promise.all(namespaces.map(namespaceInode)));
   const entry = `--net=/run/netns/${lab.laptop}`;
-  return (await allProcesses()).filter(
+  return allProcesses().filter(
     ({ netns, argv }) =>
       inodes.has(netns) ||
       argv.includes(entry) ||

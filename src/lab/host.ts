@@ -46,8 +46,8 @@ export interface HostProcesses {
 }
 
 export async function hostProcesses(lab: LabPlaces, host: HostPlaces): Promise<HostProcesses> {
-  const [processes, inside] = await Promise.all([allProcesses(), namespaceInode(host.netns)]);
-  const all = processes.filter(
+  const inside = await namespaceInode(host.netns);
+  const all = allProcesses().filter(
     ({ argv, netns }) =>
       (inside !== undefined && netns === inside) ||
       argv.includes(host.directory) ||
@@ -167,7 +167,7 @@ export async function untilReady(lab: LabPlaces, host: HostPlaces, wanted: Readi
       const tail = init ? await journalTail(init.pid) : await consoleTail(host);
       throw new LabError(`${host.name} was not ready ${limit}:\n${tail}`);
     }
-    await delay(50);
+    await delay(100);
   }
 }
 

@@ -160,7 +160,8 @@ async function bringUp(
   await makeWire(lab);
   await mkdir(`${lab.directory}/hosts`, { recursive: true, mode: 0o711 });
   const limit = pLimit(bootsAtOnce);
-  const [processes, laptop] = await Promise.all([allProcesses(), namespaceInode(lab.laptop)]);
+  const laptop = await namespaceInode(lab.laptop);
+  const processes = allProcesses();
   const prepared = await settled(
     state.hosts.map(async ({ number }) => {
       const host = hostPlaces(lab, number);

@@ -1,0 +1,49 @@
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { labPlaces } from '../../src/lab/names.js';
+import { type LabState, labNames, readState, writeState } from '../../src/lab/state.js';
+
+let directory = '';
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'mesh-lab-state-'));
+});
+afterEach(() => rm(directory, { recursive: true }));
+
+const state: LabState = {
+  version: 1,
+  name: 'demo',
+  portBase: 22_000,
+  inventoryFile: '/somewhere/lab.yml',
+  hosts: [{ number: 41, without: ['docker'], lower: ['/cache/openvswitch', '/cache/bare'] }],
+};
+
+describe('state', () => {
+  it('is read as it was written, with nothing beside it', async () => {
+    const lab = labPlaces('demo', directory);
+    await writeState(lab, state);
+    expect(await readState(lab)).toEqual(state);
+    expect(await readdir(lab.directory)).toEqual(['lab.json']);
+    expect(await labNames(directory)).toEqual(['demo']);
+  });
+
+  it('keeps the process that a lab belongs to', async () => {
+    const lab = labPlaces('demo', directory);
+    const owned = { ...state, owner: { pid: 12, startTime: '3456' } };
+    await writeState(lab, owned);
+    expect(await readState(lab)).toEqual(owned);
+  });
+
+  it('is undefined where there is no lab', async () => {
+    expect(await readState(labPlaces('none', directory))).toBeUndefined();
+    expect(await labNames(join(directory, 'nowhere'))).toEqual([]);
+  });
+
+  it.each(['', '{', '{"version": 2}', '[]'])('refuses %j and says how to get rid of the lab', async (text) => {
+    const lab = labPlaces('demo', directory);
+    await writeState(lab, state);
+    await writeFile(lab.stateFile, text);
+    await expect(readState(lab)).rejects.toThrow(/mesh lab down --name demo/);
+  });
+});
