@@ -1,16 +1,17 @@
 import { createHash } from 'node:crypto';
-import { quote, quoteAll } from '../quote.js';
-import { good, known, linesOf, type Sections, unknown } from './fact.js';
+import { quoteAll } from '../quote.js';
+import { good, known, type Sections, unknown } from './fact.js';
 import type { Fact, FileFact, Interests } from './types.js';
 
 /** Contents above this many bytes stay on the host; their sha256 is made there. */
 const largest = 262_144;
 
-/** Files, sysctls and checks. A path counts as absent only where the nearest folder above it can be searched. */
+/**
+ * The contents of all files come from one `head -v`, whose heading lines must stand exactly
+ * where the sizes from stat(1) put them. A path counts as absent only where the nearest folder above it can be searched.
+ */
 export function filesScript(interests: Interests): string {
-  const { files, sysctls, checks } = interests;
-  const settings = sysctls.map((name, index) => `  setting ${index} ${quote(sysctlPath(name))}`);
-  const trials = checks.map((check, index) => `  try ${index} ${quote(check)}`);
+  if (interests.files.length === 0) return '\nsee_files() { :; }\n';
   return `
 look() {
   begin files
@@ -47,45 +48,29 @@ look() {
     path=$1
     shift
     case $mode in 8???) ;; *) continue ;; esac
-    case $path in /proc/* | /sys/*) size=1 ;; esac
-    if [ "$size" -gt ${largest} ]; then
-      run "digest:$index" sha256sum "$path"
-    elif [ "$size" -gt 0 ]; then
-      run "file:$index" cat "$path"
-    fi
+    case $path in
+      /proc/* | /sys/*) run "file:$index" cat "$path" ;;
+      *) if [ "$size" -gt ${largest} ]; then run "digest:$index" sha256sum "$path"; elif [ "$size" -gt 0 ]; then set -- "$@" "$path"; fi ;;
+    esac
   done <<EOF
 $about
 EOF
+  if [ $# -gt 0 ]; then run contents head -v -c ${largest} "$@"; fi
 }
-setting() {
-  value=''
-  if [ ! -e "$2" ]; then
-    printf '%s none\\n' "$1"
-  elif { IFS= read -r value <"$2"; } 2>/dev/null || [ -n "$value" ]; then
-    printf '%s = %s\\n' "$1" "$value"
-  else
-    printf '%s hidden\\n' "$1"
-  fi
-}
-try() {
-  $limit sh -c "$2" >/dev/null 2>&1
-  say "check:$1" "$?"
-}
-see_files() {
-  ${files.length === 0 ? ':' : `look ${quoteAll(files)}`}
-${settings.length === 0 ? '' : `  begin sysctls\n${settings.join('\n')}\n  end sysctls 0 ''\n`}${trials.join('\n')}
-}
+see_files() { look ${quoteAll(interests.files)}; }
 `;
-}
-
-/** `.` and `/` swap in a setting's path (sysctl(8)): an interface's own dots are written as slashes. */
-function sysctlPath(name: string): string {
-  return `/proc/sys/${name.replace(/[./]/g, (mark) => (mark === '.' ? '/' : '.'))}`;
 }
 
 export function parseFiles(sections: Sections, interests: Interests): Record<string, Fact<FileFact>> {
   const section = good(sections, 'files', 'the files');
   const read = section.known ? readList(section.value.content.toString('utf8')) : null;
+  const plain = interests.files.flatMap((path, index) => {
+    const about = read?.about.get(index);
+    const held =
+      about && (about.mode & typeBits) === 0o100000 && about.size > 0 && about.size <= largest && !isVirtual(path);
+    return held ? [{ path, size: about.size }] : [];
+  });
+  const contents = plain.length > 0 ? readContents(sections, plain) : new Map<string, Fact<Buffer>>();
   const one = (path: string, index: number): Fact<FileFact> => {
     if (!section.known || !read) return section.known ? unknown(`${path} could not be read`) : section;
     const state = read.states.get(index);
@@ -93,7 +78,7 @@ export function parseFiles(sections: Sections, interests: Interests): Record<str
     if (state === 'hidden') return unknown(`${path} could not be read: a folder above it cannot be searched`);
     const about = read.about.get(index);
     return about
-      ? readFile(sections, path, index, about)
+      ? readFile(sections, path, index, about, contents)
       : unknown(`${path} could not be read: stat said nothing about it`);
   };
   return Object.fromEntries(interests.files.map((path, index) => [path, one(path, index)]));
@@ -129,6 +114,13 @@ function readList(text: string): { states: ReadonlyMap<number, string>; about: R
   return { states, about };
 }
 
+const typeBits = 0o170000;
+
+/** Files whose size stat(1) does not know. */
+function isVirtual(path: string): boolean {
+  return /^\/(proc|sys)\//.test(path);
+}
+
 /** The type bits of st_mode (inode(7)). */
 const kinds: ReadonlyMap<number, string> = new Map([
   [0o120000, 'symbolic link'],
@@ -138,12 +130,18 @@ const kinds: ReadonlyMap<number, string> = new Map([
   [0o010000, 'fifo'],
 ]);
 
-function readFile(sections: Sections, path: string, index: number, about: About): Fact<FileFact> {
-  const type = about.mode & 0o170000;
+function readFile(
+  sections: Sections,
+  path: string,
+  index: number,
+  about: About,
+  contents: ReadonlyMap<string, Fact<Buffer>>,
+): Fact<FileFact> {
+  const type = about.mode & typeBits;
   const common = { mode: (about.mode & 0o7777).toString(8).padStart(4, '0'), owner: about.owner, group: about.group };
   if (type === 0o040000) return known({ kind: 'directory', ...common });
   if (type !== 0o100000) return known({ kind: 'other', what: kinds.get(type) ?? 'something else' });
-  const virtual = /^\/(proc|sys)\//.test(path);
+  const virtual = isVirtual(path);
   if (!virtual && about.size > largest) {
     const digest = good(sections, `digest:${index}`, path);
     if (!digest.known) return digest;
@@ -151,13 +149,40 @@ function readFile(sections: Sections, path: string, index: number, about: About)
     if (!sha256) return unknown(`${path} could not be read: sha256sum printed no sum`);
     return known({ kind: 'file', ...common, size: about.size, sha256, content: null });
   }
-  const empty = !virtual && about.size === 0;
-  const section = empty ? null : good(sections, `file:${index}`, path);
-  if (section && !section.known) return section;
-  const bytes = section?.value.content ?? Buffer.alloc(0);
-  if (!virtual && bytes.length !== about.size) return unknown(`${path} changed while it was read`);
-  const sha256 = createHash('sha256').update(bytes).digest('hex');
-  return known({ kind: 'file', ...common, size: bytes.length, sha256, content: validText(bytes) });
+  const bytes = virtual
+    ? readVirtual(sections, path, index)
+    : about.size === 0
+      ? known(Buffer.alloc(0))
+      : contents.get(path);
+  if (!bytes) return unknown(`${path}, or another file that was read with it, changed while it was read`);
+  if (!bytes.known) return bytes;
+  return known({ kind: 'file', ...common, size: bytes.value.length, ...readText(bytes.value) });
+}
+
+function readVirtual(sections: Sections, path: string, index: number): Fact<Buffer> {
+  const section = good(sections, `file:${index}`, path);
+  return section.known ? known(section.value.content) : section;
+}
+
+/** Cuts the output of `head -v` by the sizes that stat gave. Where one does not fit, none of them is taken. */
+function readContents(sections: Sections, files: readonly { readonly path: string; readonly size: number }[]) {
+  const contents = new Map<string, Fact<Buffer>>();
+  const section = good(sections, 'contents', 'the contents of files');
+  if (!section.known) return new Map(files.map(({ path }) => [path, section]));
+  const output = section.value.content;
+  let at = 0;
+  for (const { path, size } of files) {
+    const heading = Buffer.from(`${at === 0 ? '' : '\n'}==> ${path} <==\n`);
+    const start = at + heading.length;
+    if (!output.subarray(at, start).equals(heading)) return new Map<string, Fact<Buffer>>();
+    contents.set(path, known(output.subarray(start, start + size)));
+    at = start + size;
+  }
+  return at === output.length ? contents : new Map<string, Fact<Buffer>>();
+}
+
+function readText(bytes: Buffer): { readonly sha256: string; readonly content: string | null } {
+  return { sha256: createHash('sha256').update(bytes).digest('hex'), content: validText(bytes) };
 }
 
 function validText(bytes: Buffer): string | null {
@@ -166,30 +191,4 @@ function validText(bytes: Buffer): string | null {
   } catch {
     return null;
   }
-}
-
-export function parseSysctls(sections: Sections, interests: Interests): Record<string, Fact<string | null>> {
-  const section = good(sections, 'sysctls', 'kernel settings');
-  const lines = new Map(
-    section.known
-      ? linesOf(section.value.content).map((line) => [Number(line.split(' ', 1)[0]), line.slice(line.indexOf(' ') + 1)])
-      : [],
-  );
-  const one = (name: string, index: number): Fact<string | null> => {
-    if (!section.known) return section;
-    const line = lines.get(index);
-    if (line === 'none') return known(null);
-    return line?.startsWith('= ') ? known(line.slice(2)) : unknown(`${name} could not be read`);
-  };
-  return Object.fromEntries(interests.sysctls.map((name, index) => [name, one(name, index)]));
-}
-
-/** A check that was ended for taking too long says nothing; every other exit code is its answer. */
-export function parseChecks(sections: Sections, interests: Interests): Record<string, Fact<number>> {
-  const one = (check: string, index: number): Fact<number> => {
-    const status = sections.get(`check:${index}`)?.status;
-    if (typeof status !== 'number') return unknown('the observation broke off before the check had run');
-    return status === 124 || status === 137 ? unknown(`no answer in time from: ${check}`) : known(status);
-  };
-  return Object.fromEntries(interests.checks.map((check, index) => [check, one(check, index)]));
 }

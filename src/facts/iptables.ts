@@ -7,7 +7,7 @@ see_iptables() {
     if command -v iptables >/dev/null 2>&1; then say iptables no-iptables-save; else say iptables absent; fi
     return
   fi
-  run iptables $limit iptables-save
+  run iptables iptables-save
 }
 `;
 

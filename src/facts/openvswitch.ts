@@ -17,7 +17,8 @@ const tables = [
 
 /**
  * One ovs-vsctl call for everything; `--dry-run`: on an empty database a plain call would add its first row. Releases
- * that lack one of the columns (`protected` came with 2.7) are asked again for all columns.
+ * that lack one of the columns (`protected` came with 2.7) are asked again for all columns. A bridge counts as marked
+ * where mesh's key is the first of its sorted external_ids; another one is asked by name.
  */
 export function openvswitchScript(interests: Interests): string {
   const list = (columns: boolean) =>
@@ -52,12 +53,10 @@ see_openvswitch() {
   for bridge in /var/run/openvswitch/*.mgmt; do
     bridge=\${bridge##*/}
     bridge=\${bridge%.mgmt}
-    ids=\${out#*"[\\"$bridge\\",[\\"map\\",[["}
-    case $ids in "$out") ids='' ;; esac
-    case ${quote(`\n${interests.bridges.join('\n')}\n`)},\${ids%%]]]*} in
+    case ${quote(`\n${interests.bridges.join('\n')}\n`)},$out in
       *"
 $bridge
-"* | *'"mesh-owner","mesh"'*)
+"* | *"[\\"$bridge\\",[\\"map\\",[[\\"mesh-owner\\",\\"mesh\\""*)
         run "flows:$bridge" ovs-ofctl --timeout=3 -O OpenFlow10,OpenFlow13,OpenFlow14 dump-flows "$bridge"
         ;;
     esac

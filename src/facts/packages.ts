@@ -10,7 +10,7 @@ see_packages() {
   set -- ${quoteAll(interests.packages)}
   begin packages
   case $format in
-    deb) out=$($limit dpkg-query -W -f='\${Package} \${Status} \${Version}\\n' -- "$@" 2>&1) ;;
+    deb) out=$(dpkg-query -W -f='\${Package} \${Status} \${Version}\\n' -- "$@" 2>&1) ;;
     rpm) out=$($limit rpm -q --qf '%{NAME} install ok installed %{VERSION}-%{RELEASE}\\n' -- "$@" 2>&1) ;;
     *) false ;;
   esac

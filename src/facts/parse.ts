@@ -1,12 +1,13 @@
 import { parseDocker } from './docker.js';
 import { known } from './fact.js';
-import { parseChecks, parseFiles, parseSysctls } from './files.js';
+import { parseFiles } from './files.js';
 import { readSections } from './frames.js';
 import { parseIptables } from './iptables.js';
 import { parseLinks } from './links.js';
 import { parseMesh } from './mesh.js';
 import { parseOpenvSwitch } from './openvswitch.js';
 import { parsePackages } from './packages.js';
+import { parseChecks, parseSysctls } from './settings.js';
 import { parseServices, parseSystem } from './system.js';
 import type { Fact, HostFacts, Interests } from './types.js';
 

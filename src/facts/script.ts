@@ -1,5 +1,5 @@
 import { quoteAll } from '../quote.js';
-import { dockerScript } from './docker.js';
+import { dockerScript } from './docker-script.js';
 import { filesScript } from './files.js';
 import { frameFunctions } from './frames.js';
 import { iptablesScript } from './iptables.js';
@@ -7,6 +7,7 @@ import { linksScript } from './links.js';
 import { meshScript } from './mesh.js';
 import { openvswitchScript } from './openvswitch.js';
 import { packagesScript } from './packages.js';
+import { settingsScript } from './settings.js';
 import { servicesScript, systemScript } from './system.js';
 import type { Interests } from './types.js';
 
@@ -20,9 +21,10 @@ export function observeScript(interests: Interests, nonce: string): string {
   return `# shellcheck shell=sh disable=SC2016,SC2086,SC3013
 LC_ALL=C
 PATH=$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-export LC_ALL PATH
+SYSTEMD_BUS_TIMEOUT=6
+export LC_ALL PATH SYSTEMD_BUS_TIMEOUT
 unset DOCKER_HOST DOCKER_CONTEXT OVS_RUNDIR GREP_OPTIONS POSIXLY_CORRECT
-${frameFunctions(nonce)}${systemScript}${servicesScript(interests, quoteAll)}${linksScript}${openvswitchScript(interests)}${dockerScript}${iptablesScript}${packagesScript(interests)}${filesScript(interests)}${meshScript}
+${frameFunctions(nonce)}${systemScript}${servicesScript(interests, quoteAll)}${linksScript}${openvswitchScript(interests)}${dockerScript}${iptablesScript}${packagesScript(interests)}${filesScript(interests)}${settingsScript(interests)}${meshScript}
 observe() {
   { exec 3>&1; see_docker; } | {
     exec 3>&1
@@ -34,6 +36,7 @@ observe() {
     see_iptables
     see_packages
     see_files
+    see_settings
     cat
   }
 }

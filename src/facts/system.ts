@@ -83,7 +83,7 @@ see_services() {
   if [ $# -eq 0 ]; then
     say services 0
   else
-    run services $limit systemctl show --property=Id,Names,LoadState,ActiveState,UnitFileState -- "$@"
+    run services systemctl show --property=Id,Names,LoadState,ActiveState,UnitFileState -- "$@"
   fi
 }
 `;
