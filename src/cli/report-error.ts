@@ -11,6 +11,8 @@ export function reportAndExit(error: unknown): never {
     process.stderr.write(`${error.message}\n`);
     process.exit(2);
   }
+  // Ctrl-C at a question: the person knows why.
+  if (error instanceof Error && error.name === 'Interrupted') process.exit(130);
   const trace = error instanceof Error ? (error.stack ?? error.message) : String(error);
   process.stderr.write(`mesh failed in a way that it should not. Please report this:\n${trace}\n`);
   process.exit(1);

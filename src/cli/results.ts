@@ -22,7 +22,7 @@ export function printerFor(
   const style = styleFor(env, stdout);
   const columns = stdout.columns ?? COLUMNS;
   const text = options.output !== 'jsonl' && !options.json;
-  const out = (part: string) => stdout.write(`${part.trimEnd()}\n`);
+  const out = (part: string) => stdout.write(`${part}\n`);
   return {
     /** Keeps the events that the end is told from. */
     collect(stream: Pick<EventStream, 'subscribe'>): { events(): readonly Event[] } {

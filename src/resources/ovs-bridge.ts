@@ -20,6 +20,13 @@ import { lines } from './shell.js';
 import { linkSysctl, sysctlPath } from './sysctl-key.js';
 import { type Change, type Diff, nothing, type Resource } from './types.js';
 
+/** Keys and texts of an Open vSwitch map. Not z.record, which loses the key `__proto__`; a former value is kept whole. */
+const pairs = z.custom<Readonly<Record<string, string>>>(
+  (value) =>
+    typeof value === 'object' && value !== null && Object.values(value).every((text) => typeof text === 'string'),
+  'must be a map of texts',
+);
+
 const schema = z.strictObject({
   name: linkName,
   /** `system`: the kernel's datapath; `netdev`: Open vSwitch's own, in user space. */
@@ -37,8 +44,8 @@ const formerBridge = z
   .object({
     datapath: z.enum(['system', 'netdev']),
     failMode: z.string().nullable(),
-    externalIds: z.record(z.string(), z.string()),
-    otherConfig: z.record(z.string(), z.string()),
+    externalIds: pairs,
+    otherConfig: pairs,
     mtuRequest: z.number().nullable(),
     disableIpv6: z.string().nullable(),
   })
