@@ -39,27 +39,44 @@ function outside(docker: DockerFacts, network: string, slice: string): readonly 
     );
 }
 
-/** Shell text that fails, and says why, where joining the bridges would put two hosts' addresses into one network. */
+/** Shell text that fails, and says why, where the bridge lacks its address. */
+function addressCheck(bridge: string, address: string, stays: string): string {
+  return lines(
+    `ip -o -4 addr show dev ${quote(bridge)} | grep -qF ${quote(` ${address} `)} || {`,
+    `  echo ${quote(`${bridge} does not have the address ${address}: ${stays}`)} >&2`,
+    '  exit 1',
+    '}',
+  );
+}
+
+/** Shell text that fails, and says why, where a container on the bridge has an address outside the slice. */
+function sliceCheck(network: string, slice: string, stays: string): string {
+  const [low = '', length = '32'] = slice.split('/');
+  const shift = 32 - Number(length);
+  const format = quote('{{range .Containers}}{{.Name}}/{{.IPv4Address}} {{end}}');
+  return lines(
+    `ends=$(docker network inspect ${quote(network)} --format ${format}) || {`,
+    `  echo ${quote(`Docker does not say which addresses its containers have: ${stays}`)} >&2`,
+    '  exit 1',
+    '}',
+    'for end in $ends; do',
+    '  address=${end#*/} address=${address%%/*}',
+    '  [ -n "$address" ] || continue',
+    '  number=$(IFS=. && set -- $address && echo $((($1 << 24) + ($2 << 16) + ($3 << 8) + $4)))',
+    `  if [ $((number >> ${shift})) -ne ${Math.floor(ipv4Number(low) / 2 ** shift)} ]; then`,
+    `    echo "container \${end%%/*} has $address, outside "${quote(`${slice}: ${stays}`)} >&2`,
+    '    exit 1',
+    '  fi',
+    'done',
+  );
+}
+
+/** Shell text that fails where joining the bridges would put two hosts' addresses into one network. */
 function checks({ bridge, member, slice, address }: Params, network: string): string {
   const stays = `${member} is not put into ${bridge}`;
-  const [low = '', length = '32'] = (slice ?? '').split('/');
   return lines(
-    address !== undefined && `ip -o -4 addr show dev ${quote(bridge)} | grep -qF ${quote(` ${address} `)} || {`,
-    address !== undefined && `  echo ${quote(`${bridge} does not have the address ${address}: ${stays}`)} >&2`,
-    address !== undefined && '  exit 1',
-    address !== undefined && '}',
-    slice !== undefined &&
-      `ends=$(docker network inspect ${quote(network)} --format '{{range .Containers}}{{.Name}}/{{.IPv4Address}} {{end}}')`,
-    slice !== undefined && `for end in $ends; do`,
-    slice !== undefined && '  address=${end#*/} address=${address%%/*}',
-    slice !== undefined && '  [ -n "$address" ] || continue',
-    slice !== undefined && `  number=$(IFS=. && set -- $address && echo $((($1 << 24) + ($2 << 16) + ($3 << 8) + $4)))`,
-    slice !== undefined &&
-      `  if [ $((number >> ${32 - Number(length)})) -ne ${Math.floor(ipv4Number(low) / 2 ** (32 - Number(length)))} ]; then`,
-    slice !== undefined && `    echo "container \${end%%/*} has $address, outside "${quote(`${slice}: ${stays}`)} >&2`,
-    slice !== undefined && '    exit 1',
-    slice !== undefined && '  fi',
-    slice !== undefined && 'done',
+    address !== undefined && addressCheck(bridge, address, stays),
+    slice !== undefined && sliceCheck(network, slice, stays),
   );
 }
 

@@ -57,7 +57,10 @@ describe('bridge_member', () => {
         echo 'docker0 does not have the address 172.17.41.1/16: br0 is not put into docker0' >&2
         exit 1
       }
-      ends=$(docker network inspect bridge --format '{{range .Containers}}{{.Name}}/{{.IPv4Address}} {{end}}')
+      ends=$(docker network inspect bridge --format '{{range .Containers}}{{.Name}}/{{.IPv4Address}} {{end}}') || {
+        echo 'Docker does not say which addresses its containers have: br0 is not put into docker0' >&2
+        exit 1
+      }
       for end in $ends; do
         address=\${end#*/} address=\${address%%/*}
         [ -n "$address" ] || continue
