@@ -40,6 +40,10 @@ group=/sys/fs/cgroup/$machine
 if [ -f /sys/fs/cgroup/cgroup.controllers ]; then
   mkdir -p "$group" && echo $$ > "$group/cgroup.procs"
 else
+  # Where hosts shared a group, they would start and end each other's units: groups go by the units' names.
+  for hierarchy in /sys/fs/cgroup/systemd /sys/fs/cgroup/unified; do
+    if [ -d "$hierarchy" ]; then mkdir -p "$hierarchy/$machine" && echo $$ > "$hierarchy/$machine/cgroup.procs"; fi
+  done
   export SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=0
 fi
 export SYSTEMD_NSPAWN_API_VFS_WRITABLE=yes SYSTEMD_NSPAWN_LOCK=no
