@@ -4,6 +4,11 @@ function said<T>(fact: Fact<T>, describe: (value: T) => string): string {
   return fact.known ? describe(fact.value) : `unknown: ${fact.why}`;
 }
 
+/** What a host says goes to a terminal without anything that a terminal would obey. */
+function plain(text: string): string {
+  return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, '?');
+}
+
 function size(bytes: number): string {
   return bytes >= 2 ** 30 ? `${(bytes / 2 ** 30).toFixed(1)} GiB` : `${Math.round(bytes / 2 ** 20)} MiB`;
 }
@@ -36,7 +41,7 @@ export function describeFacts(facts: HostFacts): string {
       said(facts.openvswitch, ({ installed, running, version, bridges }) => {
         if (!installed) return 'not installed';
         const list = bridges.map(({ name, datapath, ports }) => `${name} (${datapath}, ${ports.length} ports)`);
-        return [`${version ?? 'of an unknown version'}${running ? '' : ', not running'}`, ...list].join(', ');
+        return [running ? (version ?? 'of an unknown version') : 'installed, not running', ...list].join(', ');
       }),
     ],
     [
@@ -44,7 +49,8 @@ export function describeFacts(facts: HostFacts): string {
       said(facts.docker, ({ installed, running, version, containers }) => {
         if (!installed) return 'not installed';
         const up = containers.filter((container) => container.running).length;
-        return `${version ?? 'of an unknown version'}${running ? '' : ', not running'}, ${up} of ${containers.length} containers run`;
+        if (!running) return 'installed, not running';
+        return `${version ?? 'of an unknown version'}, ${up} of ${containers.length} containers run`;
       }),
     ],
     [
@@ -57,5 +63,5 @@ export function describeFacts(facts: HostFacts): string {
       }),
     ],
   ];
-  return [facts.host, ...rows.map(([name, text]) => `  ${name.padEnd(13)} ${text}`)].join('\n');
+  return [facts.host, ...rows.map(([name, text]) => `  ${name.padEnd(13)} ${plain(text)}`)].join('\n');
 }

@@ -19,7 +19,8 @@ const infoFormat = ['ServerVersion', 'LiveRestoreEnabled', 'OperatingSystem', 'S
 /**
  * dockerd is asked only where a dockerd lives: its socket, where systemd holds it, would start one. One curl for three
  * lists; restart policies come from each container's hostconfig.json, of which grep cuts these two fields. Neither the
- * lists nor these hold a container's environment.
+ * lists nor these hold a container's environment. A curl that is too old for these options (before 7.52) ends with 2: the
+ * docker client is asked instead, as where there is no curl.
  */
 export const dockerScript = `
 find_dockerd() {
@@ -64,7 +65,7 @@ see_docker() {
   socket=/var/run/docker.sock
   if command -v curl >/dev/null 2>&1; then
     begin docker
-    out=$(curl -q -sS --max-time 5 --unix-socket "$socket" -w "%{http_code}\\n" \\
+    out=$(curl -q -sS --fail-early --max-time 5 --unix-socket "$socket" -w "%{http_code}\\n" \\
       http://localhost/info http://localhost/networks 'http://localhost/containers/json?all=1' 2>&1)
     rc=$?
     if [ "$rc" -ne 2 ]; then

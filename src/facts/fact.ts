@@ -21,7 +21,8 @@ export function good(sections: Sections, name: string, what: string, fine: reado
 }
 
 function ending(status: number): string {
-  if (status === 124 || status === 137 || status === 142) return 'no answer in time';
+  // timeout(1), a signal's number plus 128, and curl(1).
+  if (status === 28 || status === 124 || status === 137 || status === 142) return 'no answer in time';
   if (status === 126 || status === 127) return 'its command is missing or cannot be run';
   return `exit code ${status}`;
 }

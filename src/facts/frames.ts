@@ -60,7 +60,7 @@ run() {
   rc=$?
   end "$section" "$rc" "$err"
 }
-limit=
-if command -v timeout >/dev/null 2>&1; then limit='timeout -k 1 6'; fi
+limit='' patience=''
+if command -v timeout >/dev/null 2>&1; then limit='timeout -k 1 6' patience='timeout -k 1 30'; fi
 `;
 }

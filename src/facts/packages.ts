@@ -31,12 +31,12 @@ EOF
   if [ $# -eq 0 ]; then
     say candidates 0
   elif [ "$format" = deb ]; then
-    run candidates $limit apt-cache policy -- "$@"
+    run candidates $patience apt-cache policy -- "$@"
   else
     if command -v dnf >/dev/null 2>&1; then
-      run candidates $limit dnf -q -C list --available -- "$@"
+      run candidates $patience dnf -q -C list --available -- "$@"
     else
-      run candidates $limit yum -q -C list available -- "$@"
+      run candidates $patience yum -q -C list available -- "$@"
     fi
   fi
 }
@@ -50,7 +50,8 @@ export function parsePackages(sections: Sections, interests: Interests): Record<
   const one = (name: string): Fact<PackageFact> => {
     if (!read.known) return read;
     const installed = read.value.get(name) ?? null;
-    return known({ installed, candidate: installed === null ? (offered.get(name) ?? null) : null });
+    if (installed !== null) return known({ installed, candidate: null });
+    return offered.known ? known({ installed, candidate: offered.value.get(name) ?? null }) : offered;
   };
   return Object.fromEntries(interests.packages.map((name) => [name, one(name)]));
 }
@@ -71,11 +72,13 @@ function readInstalled(sections: Sections, format: string | undefined): Fact<Rea
   return known(new Map(found.flatMap((match) => (match ? [[match[1] ?? '', match[2] ?? '']] : []))));
 }
 
-function readOffers(sections: Sections, format: string | undefined): ReadonlyMap<string, string> {
+/** dnf and yum end with 1 where nothing of the kind is on offer. */
+function readOffers(sections: Sections, format: string | undefined): Fact<ReadonlyMap<string, string>> {
+  const section = good(sections, 'candidates', 'what the repositories offer', format === 'rpm' ? [0, 1] : [0]);
+  if (!section.known) return section;
   const offers = new Map<string, string>();
-  const section = sections.get('candidates');
   let name = '';
-  for (const line of linesOf(section?.content ?? Buffer.alloc(0))) {
+  for (const line of linesOf(section.value.content)) {
     if (format === 'deb') {
       const head = /^(\S+):$/.exec(line);
       const candidate = /^ {2}Candidate: (\S+)$/.exec(line)?.[1];
@@ -86,5 +89,5 @@ function readOffers(sections: Sections, format: string | undefined): ReadonlyMap
       if (match) offers.set(match[1] ?? '', match[2] ?? '');
     }
   }
-  return offers;
+  return known(offers);
 }
