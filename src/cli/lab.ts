@@ -149,7 +149,8 @@ async function status(flags: { name?: string; json?: boolean }): Promise<void> {
 export function statusText(lab: LabStatus): string {
   const rows = lab.hosts.map((host) => {
     const lacks = host.without.length > 0 ? `  made without ${host.without.join(', ')}` : '';
-    return `  ${host.name}  ${host.state.padEnd(8)}  ${host.underlayAddress}  ssh 127.0.0.1:${host.sshPort}${lacks}\n`;
+    const failed = host.failedUnits.length > 0 ? `  failed: ${host.failedUnits.join(', ')}` : '';
+    return `  ${host.name}  ${host.state.padEnd(8)}  ${host.underlayAddress}  ssh 127.0.0.1:${host.sshPort}${lacks}${failed}\n`;
   });
   const note = lab.note ? `  ${lab.note}\n` : '';
   return `lab '${lab.name}'  ${lab.inventoryFile}\n${note}${rows.join('')}`;

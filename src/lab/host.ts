@@ -180,6 +180,13 @@ async function requireActive(host: HostPlaces, pid: number, units: readonly stri
   throw new LabError(`${host.name} booted, but ${bad.join(', ')}:\n${await journalTail(pid)}`);
 }
 
+/** Units that failed in a host, by `systemctl --failed`. */
+export async function failedUnits(init: number): Promise<string[]> {
+  const argv = ['systemctl', 'list-units', '--state=failed', '--plain', '--no-legend', '--no-pager'];
+  const { stdout } = await run(insideHost(init, argv), { timeoutMs: 5000 });
+  return stdout.split('\n').flatMap((line) => line.split(' ')[0] || []);
+}
+
 async function journalTail(pid: number): Promise<string> {
   const { stdout } = await run(insideHost(pid, ['journalctl', '--no-pager', '--lines=20', '--output=cat']), {
     timeoutMs: 5000,

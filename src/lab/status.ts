@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises';
-import { hostProcesses, insideHost } from './host.js';
+import { failedUnits, hostProcesses, insideHost } from './host.js';
 import { sshPort } from './inventory.js';
 import { hostPlaces, labPlaces } from './names.js';
 import { run } from './run.js';
@@ -12,6 +12,8 @@ export interface HostStatus {
   readonly underlayAddress: string;
   readonly sshPort: number;
   readonly without: readonly string[];
+  /** Units of systemd that failed: why a host is degraded. */
+  readonly failedUnits: readonly string[];
 }
 
 export interface LabStatus {
@@ -47,7 +49,7 @@ async function statusOf(name: string): Promise<LabStatus | undefined> {
       const { supervisor, init } = await hostProcesses(lab, host);
       return {
         name: host.name,
-        state: await stateOf(supervisor !== undefined, init?.pid),
+        ...(await conditionOf(supervisor !== undefined, init?.pid)),
         underlayAddress: host.underlayAddress,
         sshPort: sshPort(state.portBase, host),
         without: hostState.without,
@@ -60,10 +62,14 @@ async function statusOf(name: string): Promise<LabStatus | undefined> {
 const halfMade = (name: string): string =>
   `half made: 'mesh lab up --name ${name}' goes on with it, 'mesh lab down --name ${name}' removes it`;
 
-async function stateOf(supervised: boolean, init: number | undefined): Promise<HostStatus['state']> {
-  if (!supervised) return init === undefined ? 'off' : 'broken';
-  if (init === undefined) return 'booting';
+async function conditionOf(
+  supervised: boolean,
+  init: number | undefined,
+): Promise<Pick<HostStatus, 'state' | 'failedUnits'>> {
+  if (init === undefined) return { state: supervised ? 'booting' : 'off', failedUnits: [] };
+  if (!supervised) return { state: 'broken', failedUnits: [] };
   const { stdout } = await run(insideHost(init, ['systemctl', 'is-system-running']), { timeoutMs: 5000 });
   const said = stdout.trim();
-  return said === 'running' || said === 'degraded' ? said : 'booting';
+  if (said !== 'degraded') return { state: said === 'running' ? said : 'booting', failedUnits: [] };
+  return { state: said, failedUnits: await failedUnits(init) };
 }

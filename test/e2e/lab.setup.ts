@@ -13,12 +13,23 @@ export default async function setup(project: TestProject): Promise<() => Promise
     await labDown(name);
     await rm(folder, { recursive: true, force: true });
   };
-  const interrupted = () => void remove().finally(() => process.exit(130));
+  const stop = new AbortController();
+  const interrupted = () => {
+    stop.abort();
+    void remove().finally(() => process.exit(130));
+  };
   process.once('SIGINT', interrupted).once('SIGTERM', interrupted);
   try {
     const onProgress = ({ host, detail }: { host?: string; detail: string }) =>
       process.stderr.write(`lab: ${host ? `${host}: ` : ''}${detail}\n`);
-    await labUp({ name, hosts: 3, inventoryFile: join(folder, 'lab.yml'), owned: true, onProgress });
+    await labUp({
+      name,
+      hosts: 3,
+      inventoryFile: join(folder, 'lab.yml'),
+      owned: true,
+      onProgress,
+      signal: stop.signal,
+    });
   } catch (error) {
     await remove();
     throw error;

@@ -211,7 +211,10 @@ describe('Docker', () => {
   it('is unknown where an answer is an error, not understood, or lacks the policies', () => {
     const flags = ['docker-flags', 0, 'dockerd\0'] as const;
     const why = (...rest: (readonly [string, number | string, string])[]) => facts(output(flags, ...rest)).docker;
-    expect(why(['docker', 0, api({ message: 'x' }, 500)])).toMatchObject({ known: false, why: expect.stringContaining('HTTP status 500') });
+    expect(why(['docker', 0, api({ message: 'x' }, 500)])).toMatchObject({
+      known: false,
+      why: expect.stringContaining('HTTP status 500'),
+    });
     expect(why(['docker', 0, api({ x: 1 })], ['docker-policies', 0, ''])).toMatchObject({ known: false });
     expect(why(['docker', 0, api(info)])).toMatchObject({ known: false });
     expect(why(['docker', 0, api(info)], ['docker-policies', 'no-folder', ''])).toMatchObject({ known: false });
