@@ -26,7 +26,7 @@ const meshRun = (...args) => timed(node, [mesh, ...args]);
 const say = (text) => process.stderr.write(`${text}\n`);
 
 async function down() {
-  await meshRun('lab', 'down', '--name', lab, '--inventory', inventory).catch((error) => say(error.message));
+  await meshRun('lab', 'down', '--name', lab).catch((error) => say(error.message));
   await rm(folder, { recursive: true, force: true });
 }
 process.on('SIGINT', () => down().then(() => process.exit(130)));
