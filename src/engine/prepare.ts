@@ -104,17 +104,29 @@ function scopes(input: PrepareInput, mesh: ReadonlyMap<string, MeshVariables>) {
     [...inventory.groups].map(([name, group]) => [name, group.hosts]),
   );
   groups.all = inventory.hosts.map((host) => host.name);
-  const given = (host: Host, facts?: HostFacts): Record<string, Scoped> => ({
-    inventory_hostname: host.name,
-    group_names: host.groups,
-    groups,
-    ...(mesh.has(host.name) && { mesh: scopedData(mesh.get(host.name), 'mesh') }),
-    ...(facts && { facts: scopedFacts(facts) }),
-  });
-  const hostvars = hostvarsOf(inventory.hosts, (host) => given(host));
+  // Many tasks ask about the same host: its part of the mesh is made once, its facts only for a template that uses them.
+  const parts = new Map([...mesh].map(([name, variables]) => [name, scopedData(variables, 'mesh')]));
+  const given = (host: Host): Record<string, Scoped> => {
+    const part = parts.get(host.name);
+    return {
+      inventory_hostname: host.name,
+      group_names: host.groups,
+      groups,
+      ...(part !== undefined && { mesh: part }),
+    };
+  };
+  const hostvars = hostvarsOf(inventory.hosts, given);
   return (host: Host, play: Play, facts?: HostFacts): TaskScope => {
-    const names = { ...given(host, facts), hostvars };
-    return (task, loop) => scopeFor({ host: host.vars, play: play.vars, task: task.vars, loop, given: names });
+    const names = { ...given(host), hostvars };
+    const all = facts
+      ? {
+          ...names,
+          get facts() {
+            return scopedFacts(facts);
+          },
+        }
+      : names;
+    return (task, loop) => scopeFor({ host: host.vars, play: play.vars, task: task.vars, loop, given: all });
   };
 }
 

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { EVENT_VERSION, type Event } from './types.js';
 
 const stamp = {

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { good, known, linesOf, parseJson, type Sections, unknown } from './fact.js';
 import type { Container, DockerFacts, DockerNetwork, Fact } from './types.js';
 

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { quote } from '../quote.js';
 import { good, known, linesOf, parseJson, type Sections, unknown } from './fact.js';
 import type { Fact, Interests, OpenvSwitchFacts, OvsBridge, OvsInterface, OvsPort } from './types.js';

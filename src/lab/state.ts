@@ -1,6 +1,6 @@
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { defaultDirectory, type LabPlaces } from './names.js';
 import { type Feature, featureNames } from './recipe.js';
 import { LabError } from './run.js';

@@ -1,5 +1,5 @@
 import { distance } from 'fastest-levenshtein';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { InputError } from '../errors.js';
 import type { HostFacts, Interests } from '../facts/types.js';
 import type { Diff, Resource } from './types.js';

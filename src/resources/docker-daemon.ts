@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { DockerFacts, FileFact, HostFacts } from '../facts/types.js';
 import { flavourRefused, liveRestoreRefused, settingsRefused } from './docker-daemon/conflicts.js';
 import { afterRestartWith, afterReturn } from './docker-daemon/effects.js';

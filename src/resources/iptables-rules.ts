@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { IptablesFacts } from '../facts/types.js';
 import type { FirewallRule } from '../network/types.js';
 import { quoteAll } from '../quote.js';

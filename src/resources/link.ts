@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { HostFacts, Link } from '../facts/types.js';
 import { quote, quoteAll } from '../quote.js';
 import { setLink } from './facts-edit.js';

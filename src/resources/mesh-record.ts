@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { HostFacts } from '../facts/types.js';
 import { PENDING } from './docker-daemon/restart.js';
 import { COPIES } from './former-file.js';

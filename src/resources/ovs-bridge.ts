@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { HostFacts, Link, OpenvSwitchFacts, OvsBridge, OvsPort } from '../facts/types.js';
 import { quote } from '../quote.js';
 import { editBridge, removeIpv6, removeLink, setLink, setSysctl } from './facts-edit.js';

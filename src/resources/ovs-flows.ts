@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { OvsBridge } from '../facts/types.js';
 import { quote, quoteAll } from '../quote.js';
 import { editBridge } from './facts-edit.js';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { HostFacts, OvsBridge, OvsPort } from '../facts/types.js';
 import type { Tunnel } from '../network/types.js';
 import { quoteAll } from '../quote.js';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { HostFacts, PackageFact } from '../facts/types.js';
 import { setPackage } from './facts-edit-host.js';
 import { aptInstall, aptRemove, listName, type Removal, rpmInstall, rpmRemove } from './package/commands.js';

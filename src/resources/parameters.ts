@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Fact } from '../facts/types.js';
 import type { Diff } from './types.js';
 

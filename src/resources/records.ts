@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import type { HostFacts } from '../facts/types.js';
 import { MESH_HOME } from './shell.js';
 import type { Diff, FormerRecord } from './types.js';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Route } from '../facts/types.js';
 import { ROUTE_PROTOCOL } from '../network/restore.js';
 import { quote, quoteAll } from '../quote.js';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { HostFacts, ServiceFact } from '../facts/types.js';
 import { quote } from '../quote.js';
 import { afterRestart, fatesOfRestart, fatesOfStop } from './docker-daemon/fates.js';

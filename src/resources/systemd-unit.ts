@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { FileFact, HostFacts, ServiceFact } from '../facts/types.js';
 import { quote } from '../quote.js';
 import { removeService, setFile, setService, textFile } from './facts-edit-host.js';

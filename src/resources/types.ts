@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import type * as z from 'zod';
 import type { HostFacts, Interests } from '../facts/types.js';
 
 /** How a running or stopped container fares when a change is applied. */

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { z } from 'zod';
+import * as z from 'zod';
 import { InputError } from '../../src/errors.js';
 import type { Secret } from '../../src/inventory/types.js';
 import { resources } from '../../src/resources/index.js';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Limits } from './limits.js';
 import type { Fail } from './operators.js';
 import { isPlainList, isPlainMap, mapOf, type Plain } from './values.js';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { DockerFacts, FileFact, HostFacts } from '../../facts/types.js';
 import { formerFile, isAsBefore } from '../former-file.js';
 import { need } from '../params.js';
