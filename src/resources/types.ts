@@ -19,6 +19,22 @@ export interface FormerRecord {
   readonly value: unknown;
 }
 
+/**
+ * A file that must lie on the host before a step runs, and that somebody else has. It is there when the step begins, its
+ * sha256 checked; where it already is, nothing is copied. The step's command only checks that it is there.
+ */
+export interface FileNeed {
+  /** Where it shall lie on this host; absolute. Folders above it are made (0755), the file is root's (0644). */
+  readonly path: string;
+  /** Bytes, where they are known before. */
+  readonly size?: number;
+  /** Lower-case hex. `null`: an earlier play of the same plan makes the file; `manifest` then has the sum. */
+  readonly sha256: string | null;
+  readonly from: { readonly host: string; readonly path: string } | { readonly laptop: string };
+  /** Absolute path on the source host, in the format of sha256sum(1); read just before the copy. */
+  readonly manifest?: string;
+}
+
 /** One step: a sentence for people, the exact command, and the command that undoes it. */
 export interface Change {
   /** Present tense, without a full stop: `create bridge br0 (datapath netdev)`. */
@@ -34,6 +50,8 @@ export interface Change {
   readonly guard?: string;
   /** Seconds after which the step is ended and counts as failed; default 120. */
   readonly timeoutSeconds?: number;
+  /** Files that are brought onto the host before the play's first step. */
+  readonly needs?: readonly FileNeed[];
   /** Containers that the change touches. Not empty: it wants its own consent. */
   readonly fates?: readonly ContainerFate[];
   /** The facts after the change, for the diffs that follow. Pure. */
