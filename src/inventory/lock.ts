@@ -17,12 +17,25 @@ const retired = z.strictObject({
   host: z.string().check(z.minLength(1)),
   since: z.string().check(z.regex(/^\d{4}-\d\d-\d\d$/, 'must be a day such as 2026-01-31')),
 });
+const sha256 = z.string().check(z.regex(/^[0-9a-f]{64}$/, 'must be a sha256: 64 hexadecimal digits'));
+const build = z.strictObject({
+  version: z.string(),
+  source: sha256,
+  spec: z.string(),
+  options: z.string(),
+  platform: z.string(),
+  rpms: z.record(z.string(), sha256),
+});
 const schema = z.strictObject({
   version: z.literal(1),
   slices: z.record(z.string(), cidr),
   retired: z.array(retired),
   mtu: z.optional(z.int().check(z.gte(576), z.lte(65_535))),
-  sources: z.record(z.string(), z.string()),
+  sources: z.record(z.string(), sha256),
+  builds: z.record(
+    z.string().check(z.regex(/^[0-9a-f]{16}$/, 'must be the key of a build: 16 hexadecimal digits')),
+    build,
+  ),
 });
 
 /** A slice that was given up, by which host, and on which day (`2026-01-31`). */
@@ -30,6 +43,22 @@ export interface RetiredSlice {
   readonly slice: string;
   readonly host: string;
   readonly since: string;
+}
+
+/** What a build was made of, and what came out of it. */
+export interface LockedBuild {
+  /** Of Open vSwitch: `3.3.4`. */
+  readonly version: string;
+  /** The source's sha256 in hexadecimal. */
+  readonly source: string;
+  /** The spec file within the source: `rhel/openvswitch-fedora.spec`. */
+  readonly spec: string;
+  /** What rpmbuild was told beside the spec. */
+  readonly options: string;
+  /** `el9-x86_64`: hosts of the same platform share a build. */
+  readonly platform: string;
+  /** File name → its sha256 in hexadecimal. */
+  readonly rpms: Readonly<Record<string, string>>;
 }
 
 /** What must not change by itself from one deploy to the next. */
@@ -40,11 +69,13 @@ export interface Lock {
   readonly retired: readonly RetiredSlice[];
   /** The mesh's MTU in bytes, once computed. */
   readonly mtu?: number;
-  /** What was fetched → its sha256 in hexadecimal. */
+  /** What was fetched (a URL, or a path as the inventory has it) → its sha256 in hexadecimal. */
   readonly sources: Readonly<Record<string, string>>;
+  /** Key of a build → what it was made of. */
+  readonly builds: Readonly<Record<string, LockedBuild>>;
 }
 
-export const EMPTY_LOCK: Lock = { version: 1, slices: {}, retired: [], sources: {} };
+export const EMPTY_LOCK: Lock = { version: 1, slices: {}, retired: [], sources: {}, builds: {} };
 
 /** The lock's name: the inventory's with `.lock` in place of its extension. */
 export function lockFileOf(inventory: string): string {
@@ -66,7 +97,7 @@ export function parseLock(text: string, file: string): Lock {
     });
   }
   refuseOtherVersion(root, text);
-  const parsed = schema.safeParse({ slices: {}, retired: [], sources: {}, ...dropNulls(root) });
+  const parsed = schema.safeParse({ slices: {}, retired: [], sources: {}, builds: {}, ...dropNulls(root) });
   if (parsed.success) {
     const { mtu, ...rest } = parsed.data;
     return mtu === undefined ? rest : { ...rest, mtu };
@@ -77,14 +108,22 @@ export function parseLock(text: string, file: string): Lock {
 
 /** The lock as YAML: keys in a fixed order, hosts sorted, so that a change is a small diff. */
 export function serializeLock(lock: Lock): string {
-  const sorted = (record: Readonly<Record<string, string>>) =>
+  const sorted = <T>(record: Readonly<Record<string, T>>): Record<string, T> =>
     Object.fromEntries(Object.entries(record).sort(([a], [b]) => order(a, b)));
+  const builds = Object.entries(sorted(lock.builds)).map(
+    ([key, { version, source, spec, options, platform, rpms }]) => [
+      key,
+      { version, source, spec, options, platform, rpms: sorted(rpms) },
+    ],
+  );
   const body = {
     version: lock.version,
     slices: sorted(lock.slices),
     retired: lock.retired.map(({ slice, host, since }) => ({ slice, host, since })),
     ...(lock.mtu === undefined ? {} : { mtu: lock.mtu }),
     sources: sorted(lock.sources),
+    // Left out while there is none: a mesh without builds keeps the file that it has.
+    ...(builds.length === 0 ? {} : { builds: Object.fromEntries(builds) }),
   };
   const note =
     '# Written by mesh; commit it with the inventory. It keeps every host on its slice of the container network.\n';
@@ -156,7 +195,7 @@ function issueFaults(issue: z.core.$ZodIssue, root: YamlMap, text: string, fix: 
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.map((key) => {
       const at = placeOf(root, [...issue.path, key], true);
-      const known = didYouMean(key, ['version', 'slices', 'retired', 'mtu', 'sources', 'slice', 'host', 'since']);
+      const known = didYouMean(key, KEYS);
       return { message: `"${key}" does not belong here`, at, excerpt: excerpt(text, at), fix: known ?? 'remove it' };
     });
   }
@@ -165,6 +204,11 @@ function issueFaults(issue: z.core.$ZodIssue, root: YamlMap, text: string, fix: 
   const message = `${issue.path.join('.')} ${kind}`;
   return [{ message, at, excerpt: excerpt(text, at), fix }];
 }
+
+const KEYS = [
+  ...['version', 'slices', 'retired', 'mtu', 'sources', 'builds', 'slice', 'host', 'since'],
+  ...['source', 'spec', 'options', 'platform', 'rpms'],
+];
 
 const KINDS: { readonly [expected: string]: string } = {
   string: 'text',

@@ -37,9 +37,23 @@ const SETTINGS = {
   mesh_topology: setting(z.enum(['full']), 'full, the only topology so far', 'full'),
   mesh_adopt: setting(z.boolean(), 'yes or no', 'yes'),
   mesh_ovs_source: setting(z.enum(['auto', 'distro', 'build', 'file']), 'auto, distro, build or file', 'distro'),
-  mesh_ovs_version: setting(text, 'a version as text', '"3.1.0"'),
-  mesh_ovs_url: setting(text, 'a URL', 'https://www.openvswitch.org/releases/openvswitch-3.1.0.tar.gz'),
+  mesh_ovs_version: setting(
+    z.string().check(z.regex(/^\d+\.\d+(\.\d+)?$/)),
+    'a release of Open vSwitch, in quotes',
+    '"3.3.4"',
+  ),
+  mesh_ovs_url: setting(
+    text.check(z.refine((value) => !value.includes('://') || /^https?:\/\/[^\s]+$/.test(value))),
+    'an http(s) URL, or a path on this machine',
+    'https://www.openvswitch.org/releases/openvswitch-3.3.4.tar.gz',
+  ),
   mesh_ovs_sha256: setting(z.string().check(z.regex(/^[0-9a-fA-F]{64}$/)), '64 hexadecimal digits', '"…"'),
+  mesh_ovs_files: setting(
+    z.union([text, z.array(text).check(z.minLength(1))]),
+    'the path of an RPM on this machine, or a list of such paths',
+    '[rpms/openvswitch-3.3.4-1.el9.x86_64.rpm]',
+  ),
+  mesh_ovs_downgrade: setting(z.boolean(), 'yes or no', 'yes'),
   mesh_builder: setting(text, 'the name of a host of this inventory', 'docker41'),
 } as const;
 
@@ -100,6 +114,8 @@ export function readSettings(host: HostReader, sshHost: string, complaints: Comp
     ...defined('ovsVersion', get('mesh_ovs_version')),
     ...defined('ovsUrl', get('mesh_ovs_url')),
     ...defined('ovsSha256', get('mesh_ovs_sha256')?.toLowerCase()),
+    ovsFiles: [get('mesh_ovs_files') ?? []].flat(),
+    ovsDowngrade: get('mesh_ovs_downgrade') ?? false,
     ...defined('builder', get('mesh_builder')),
   };
 }

@@ -94,7 +94,13 @@ export interface MeshSettings {
   readonly adopt: boolean;
   readonly ovsSource: 'auto' | 'distro' | 'build' | 'file';
   readonly ovsVersion?: string;
+  /** Where the source is: a URL, or a path on this machine (relative ones from the inventory's folder). */
   readonly ovsUrl?: string;
   readonly ovsSha256?: string;
+  /** RPMs for `ovsSource: file`: paths on this machine, relative ones from the inventory's folder. */
+  readonly ovsFiles: readonly string[];
+  /** An older Open vSwitch may take the place of a newer one. */
+  readonly ovsDowngrade: boolean;
+  /** The host that builds for the hosts of its kind. */
   readonly builder?: string;
 }

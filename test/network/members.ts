@@ -14,6 +14,8 @@ export const settings: MeshSettings = {
   topology: 'full',
   adopt: false,
   ovsSource: 'auto',
+  ovsFiles: [],
+  ovsDowngrade: false,
 };
 
 const system: SystemFacts = {

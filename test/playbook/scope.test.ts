@@ -44,6 +44,8 @@ function host(name: string, values: Readonly<Record<string, Value>>): Host {
       topology: 'full',
       adopt: false,
       ovsSource: 'auto',
+      ovsFiles: [],
+      ovsDowngrade: false,
     },
   };
 }
