@@ -116,7 +116,7 @@ function proofHosts(
     if (!variables || !connection) return [];
     const tunnels = variables.tunnels
       .filter(({ peer }) => names.has(peer))
-      .map(({ peer, name }) => ({ peer, port: name }));
+      .map(({ peer, name, remote_ip: remote }) => ({ peer, port: name, remote }));
     const { bridge, docker_bridge: dockerBridge, address, mtu } = variables;
     return [{ connection, host: { host, bridge, dockerBridge, address, mtu, tunnels } }];
   });

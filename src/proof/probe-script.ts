@@ -1,4 +1,5 @@
 import { quote, quoteAll } from '../quote.js';
+import { countersAfter, countersBefore } from './counters.js';
 import type { ProofHost, Responder } from './types.js';
 
 /** Bytes of IPv4 and ICMP headers in front of a ping's payload (RFC 791, RFC 792). */
@@ -11,28 +12,9 @@ export interface ProbePeer {
   readonly responder?: Responder;
 }
 
-/** How long the counters may lag behind the packets: revalidators hand them on every half second (ovs-vswitchd.conf.db(5), max-revalidator). */
-const COUNTER_TRIES = 24;
-
-/** Shell text: `counts` prints `port received sent` a line; `moved` succeeds when both rose on every tunnel port. */
-function countersText(host: ProofHost): string {
-  const ports = host.tunnels.map(({ port }) => port).join(' ');
-  return `counts() {
-  { ovs-ofctl --names dump-ports ${quote(host.bridge)} 2>/dev/null || ovs-ofctl dump-ports ${quote(host.bridge)}; } |
-    sed -n -e 's/^ *port *"\\{0,1\\}\\([^":]*\\)"\\{0,1\\}: *rx pkts=\\([0-9]*\\).*/\\1 \\2/p' -e 's/^ *tx pkts=\\([0-9]*\\).*/\\1/p' | paste -d ' ' - -
-}
-moved() {
-  printf '%s\\n-\\n%s\\n' "$before" "$after" | awk -v ports=${quote(ports)} '
-    $1 == "-" { later = 1; next }
-    { if (later) { rx2[$1] = $2; tx2[$1] = $3 } else { rx[$1] = $2; tx[$1] = $3 } }
-    END { n = split(ports, port, " "); for (i = 1; i <= n; i++) { p = port[i]; if (rx2[p] <= rx[p] || tx2[p] <= tx[p]) exit 1 } }'
-}`;
-}
-
 /**
  * One script by which a host probes all its peers at once, between two looks at its tunnels' packet counters. It prints
- * `R index check state milliseconds detail` a probe, and a line `port received sent` for each port between `before` or
- * `after` and `end`. Read-only.
+ * `R index check state milliseconds detail` a probe, and a line a tunnel port for its counters. Read-only.
  *
  * `own` is given for a full proof: docker0 and container towards the peers' docker0 and containers, with TCP and with
  * packets of the mesh's whole MTU that may not be fragmented. Without it, one ping goes over every tunnel.
@@ -85,16 +67,9 @@ tcp_check() { # INDEX ADDRESS PORT
   done
   if [ -n "$said" ]; then echo "R $1 tcp fail - somebody else answered on $2 port $3"; else echo "R $1 tcp fail - no answer on $2 port $3"; fi
 }
-${countersText(host)}
-before=$(counts)
+${countersBefore(host)}
 ${lines.join('\n')}
 wait
-after=$(counts) tries=0
-until moved || [ "$tries" -ge ${COUNTER_TRIES} ]; do
-  tries=$((tries + 1))
-  sleep 0.05 2>/dev/null || sleep 1
-  after=$(counts)
-done
-printf 'before\n%s\nend\nafter\n%s\nend\n' "$before" "$after"
+${countersAfter}
 `;
 }

@@ -1,3 +1,4 @@
+import { readCounters } from './counters.js';
 import type { Measurement, ProofHost } from './types.js';
 
 const CHECKS: Readonly<Record<string, Measurement['check']>> = {
@@ -9,25 +10,6 @@ const CHECKS: Readonly<Record<string, Measurement['check']>> = {
   'df-container': 'full-size DF',
 };
 
-interface PortCounters {
-  readonly received: number;
-  readonly sent: number;
-}
-
-/** Reads lines of `port received sent`: packets by port name. */
-export function parsePortCounters(text: string): ReadonlyMap<string, PortCounters> {
-  const counters = new Map<string, PortCounters>();
-  for (const line of text.split('\n')) {
-    const [, port, received, sent] = /^(\S+) (\d+) (\d+)$/.exec(line.trim()) ?? [];
-    if (port !== undefined) counters.set(port, { received: Number(received), sent: Number(sent) });
-  }
-  return counters;
-}
-
-function section(text: string, name: string): string | undefined {
-  return new RegExp(`(?:^|\\n)${name}\\n([\\s\\S]*?)(?:^|\\n)end(?:\\n|$)`).exec(text)?.[1];
-}
-
 function reason(words: readonly string[], check: Measurement['check'], host: ProofHost): string {
   const said = words.join(' ').trim();
   if (said) return said;
@@ -38,11 +20,9 @@ function reason(words: readonly string[], check: Measurement['check'], host: Pro
 
 /**
  * What a probe script's output says, for every peer. A probe that the output does not speak of has failed: nothing is
- * inferred. Counters pass where both directions of the peer's tunnel port rose while the probes ran.
+ * inferred.
  */
 export function readProbes(host: ProofHost, peers: readonly string[], output: string): readonly Measurement[] {
-  const before = parsePortCounters(section(output, 'before') ?? '');
-  const after = parsePortCounters(section(output, 'after') ?? '');
   const measured: Measurement[] = [];
   for (const line of output.split('\n')) {
     const [mark, index, name = '', state, ms, ...words] = line.split(' ');
@@ -64,25 +44,7 @@ export function readProbes(host: ProofHost, peers: readonly string[], output: st
       measured.push({ peer, check, state: 'fail', detail: where + reason(words, check, host) });
     }
   }
-  for (const peer of peers) {
-    const port = host.tunnels.find((tunnel) => tunnel.peer === peer)?.port ?? '';
-    const [was, is] = [before.get(port), after.get(port)];
-    if (!was || !is) {
-      measured.push({
-        peer,
-        check: 'counters',
-        state: 'not measured',
-        detail: `the counters of ${port} could not be read`,
-      });
-      continue;
-    }
-    const sent = is.sent - was.sent;
-    const received = is.received - was.received;
-    const passed = sent > 0 && received > 0;
-    const detail = `${port} sent ${sent} and received ${received} packets`;
-    measured.push({ peer, check: 'counters', state: passed ? 'pass' : 'fail', ...(!passed && { detail }) });
-  }
-  return worstOfEach(measured);
+  return worstOfEach([...measured, ...readCounters(host, peers, output)]);
 }
 
 /** One measurement for each peer and check: a failure outweighs a pass, a pass outweighs 'not measured'. */

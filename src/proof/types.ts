@@ -8,8 +8,8 @@ export interface ProofHost {
   readonly address: string;
   /** Bytes of the largest IP packet inside the mesh. */
   readonly mtu: number;
-  /** Its tunnel ports to the peers of this proof. */
-  readonly tunnels: readonly { readonly peer: string; readonly port: string }[];
+  /** Its tunnel ports to the peers of this proof, and the underlay address at the other end of each. */
+  readonly tunnels: readonly { readonly peer: string; readonly port: string; readonly remote: string }[];
 }
 
 /** One measurement from one host towards a peer. */

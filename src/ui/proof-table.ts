@@ -17,7 +17,7 @@ const MEANINGS: Readonly<Record<ProbeCheck, string>> = {
   'docker0 tcp': 'a TCP connection between the docker0 addresses was answered',
   'container ping': 'a ping from a container to a container came back',
   'full-size DF': 'the largest packet that fits the MTU passed undivided',
-  counters: 'the tunnel port’s own packet counters moved by it',
+  counters: 'Open vSwitch counted it in the tunnel, out and in',
 };
 const CHECKS = Object.keys(MEANINGS).filter((name): name is ProbeCheck => name in MEANINGS);
 /** The time that a cell shows: of the check nearest to what a user's containers do. */

@@ -33,7 +33,7 @@ describe('renderProof', () => {
         docker0 tcp     a TCP connection between the docker0 addresses was answered
         container ping  a ping from a container to a container came back
         full-size DF    the largest packet that fits the MTU passed undivided
-        counters        the tunnel port’s own packet counters moved by it"
+        counters        Open vSwitch counted it in the tunnel, out and in"
     `);
   });
 
@@ -55,7 +55,7 @@ describe('renderProof', () => {
         docker0 tcp     a TCP connection between the docker0 addresses was answered
         container ping  a ping from a container to a container came back
         full-size DF    the largest packet that fits the MTU passed undivided
-        counters        the tunnel port’s own packet counters moved by it"
+        counters        Open vSwitch counted it in the tunnel, out and in"
     `);
   });
 
