@@ -95,7 +95,8 @@ export async function convergeCommand(request: Request): Promise<void> {
   const interrupt = () => {
     interrupts += 1;
     if (interrupts > 1) {
-      void screen.stop().finally(() => process.exit(130));
+      const note = 'Left at once. What runs on the hosts goes on by itself; the same command again meets it there.\n';
+      void screen.stop().finally(() => stderr.write(note, () => process.exit(130)));
       return;
     }
     stop.abort();
@@ -121,6 +122,7 @@ export async function convergeCommand(request: Request): Promise<void> {
       forks: options.forks,
       yes: options.yes ?? false,
       restartDocker: options.restartDocker ?? false,
+      lockTimeoutSeconds: options.lockTimeout ?? 0,
       detailedExitCode: options.detailedExitcode ?? false,
       emit: stream.emit,
       conversation: {
@@ -129,7 +131,7 @@ export async function convergeCommand(request: Request): Promise<void> {
           print.plan(plan, mode);
           screen.resume();
         },
-        confirm: (question) => questions.confirm(question),
+        confirm: async (question) => (questions.available ? questions.confirm(question) : undefined),
       },
       stop: stop.signal,
     });

@@ -27,11 +27,18 @@ export interface ApplyOptions extends PlanOptions {
   readonly yes?: boolean;
   readonly check?: boolean;
   readonly restartDocker?: boolean;
+  readonly lockTimeout?: number;
 }
 
 function positive(text: string): number {
   const number = Number(text);
   if (!Number.isInteger(number) || number < 1) throw new InvalidArgumentError('a whole number from 1 on is wanted');
+  return number;
+}
+
+function seconds(text: string): number {
+  const number = Number(text);
+  if (!/^\d+$/.test(text) || number > 86_400) throw new InvalidArgumentError('whole seconds are wanted, a day at most');
   return number;
 }
 
@@ -67,5 +74,6 @@ export function withApplyOptions(command: Command): Command {
   return withPlanOptions(command)
     .option('-y, --yes', 'do not ask before changing anything')
     .option('-C, --check', 'plan only: change nothing')
+    .option('--lock-timeout <seconds>', 'how long to wait for hosts that another run is changing', seconds, 0)
     .option('--restart-docker', 'agree to restarts of dockerd that touch running containers');
 }

@@ -9,6 +9,7 @@ import type { ProofHost } from '../proof/types.js';
 import type { Connection, Transport } from '../ssh/types.js';
 import { exitCodeOf, summarize } from './finish.js';
 import { gather } from './gather.js';
+import { meetAll } from './meet.js';
 import type { DefinedResource } from './planner.js';
 import { foreseeInterests, hostsOf, type PrepareInput, prepare } from './prepare.js';
 import { type HostOutcome, runPlan } from './run.js';
@@ -39,6 +40,8 @@ export interface ConvergeInput {
   readonly yes: boolean;
   readonly restartDocker: boolean;
   readonly detailedExitCode: boolean;
+  /** How long to wait for a host that another run is changing; 0: not at all. */
+  readonly lockTimeoutSeconds: number;
   readonly emit: Emit;
   readonly conversation: Conversation;
   readonly stop: AbortSignal;
@@ -152,19 +155,20 @@ export async function converge(input: ConvergeInput): Promise<Converged> {
     hosts: hosts.map(({ name }) => name),
   });
 
-  const gathered = await gather(hosts, foreseeInterests(prepareInput), input.transport, emit);
-  const connections = new Map<string, Connection>();
-  const facts = new Map();
-  const failures = new Map();
-  for (const [name, one] of gathered) {
-    if ('failure' in one) failures.set(name, one.failure);
-    else {
-      connections.set(name, one.connection);
-      facts.set(name, one.facts);
-    }
-  }
+  const interests = foreseeInterests(prepareInput);
+  const byName = new Map(hosts.map((host) => [host.name, host]));
+  const connect = (name: string): Promise<Connection> => {
+    const host = byName.get(name);
+    if (!host) throw new Error(`${name} is not in this run`);
+    return input.transport.connect(name, host.connection);
+  };
+  const applies = mode === 'deploy' || mode === 'teardown' || mode === 'run';
+  const gathered = await gather(hosts, interests, input.transport, emit);
+  const { lockTimeoutSeconds, stop } = input;
+  const meeting = { emit, now, pause, reconnect: connect, interests, lockTimeoutSeconds, stop };
+  const { connections, facts, failures, busy } = await meetAll(gathered, applies ? meeting : undefined);
   const unreachable = new Map([...failures].map(([name, failure]) => [name, failure.message]));
-  const { plan, mesh } = prepare(prepareInput, { facts, unreachable });
+  const { plan, mesh } = prepare(prepareInput, { facts, unreachable, busy });
   for (const host of plan.hosts) {
     if (host.state === 'refused')
       emit({ kind: 'host.state', host: host.host, state: 'refused', ...(host.reason && { detail: host.reason }) });
@@ -180,21 +184,17 @@ export async function converge(input: ConvergeInput): Promise<Converged> {
 
   let outcomes: ReadonlyMap<string, HostOutcome> = new Map();
   let declined = false;
-  const applies = mode === 'deploy' || mode === 'teardown' || mode === 'run';
   if (applies && changes > 0 && !input.stop.aborted) {
     declined = !(await consent(input, plan));
     if (!declined && !input.stop.aborted) {
       if (plan.lock) await writeLock(inventory.file, parseLock(plan.lock.text, plan.lock.file));
-      const byName = new Map(hosts.map((host) => [host.name, host]));
       outcomes = await runPlan({
         plan,
         run: input.run,
         who: input.who,
         connections,
         reconnect: async (name) => {
-          const host = byName.get(name);
-          if (!host) throw new Error(`${name} is not in this run`);
-          const connection = await input.transport.connect(name, host.connection);
+          const connection = await connect(name);
           connections.set(name, connection);
           return connection;
         },

@@ -56,7 +56,8 @@ function summarizeHost(end: RunEnd, host: HostPlan): HostSummary {
   const outcome = end.outcomes.get(host.host);
   if (outcome && outcome.state !== 'done') {
     const state = outcome.state === 'stopped' ? 'stopped' : 'failed';
-    const next = state === 'stopped' || outcome.state === 'lost' ? `to go on: ${end.command}` : again;
+    const onward = state === 'stopped' || outcome.state === 'lost' ? `to go on: ${end.command}` : again;
+    const next = outcome.next ?? onward;
     const error = outcome.error && { error: outcome.error };
     return { host: host.host, state, changed: outcome.changed, left: outcome.left, ...error, next };
   }
@@ -75,7 +76,8 @@ function summarizeHost(end: RunEnd, host: HostPlan): HostSummary {
   }
   if (outcome) return { host: host.host, state: 'done', changed, left: 0 };
   if (left > 0) {
-    const next = end.mode === 'plan' || end.declined ? `to do it: ${deployCommand(end)}` : `to go on: ${end.command}`;
+    const watched = end.mode === 'plan' || end.mode === 'verify';
+    const next = watched || end.declined ? `to do it: ${deployCommand(end)}` : `to go on: ${end.command}`;
     return { host: host.host, state: end.interrupted ? 'stopped' : 'planned', changed: 0, left, next };
   }
   return { host: host.host, state: 'done', changed: 0, left: 0 };

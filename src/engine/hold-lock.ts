@@ -8,7 +8,7 @@ export interface HeldLock {
 
 export type LockResult =
   | { readonly kind: 'held'; readonly lock: HeldLock; readonly from?: string }
-  | { readonly kind: 'not held'; readonly message: string };
+  | { readonly kind: 'not held'; readonly message: string; readonly next?: string };
 
 /**
  * Takes a host's lock and keeps it as long as the connection lives or until it is released. Never rejects: that somebody
@@ -46,12 +46,16 @@ export async function holdLock(connection: Connection, request: LockRequest): Pr
   }
   hold.abort();
   await ended;
-  if (answer?.kind === 'busy') return { kind: 'not held', message: `another run is changing this host (${answer.by})` };
+  if (answer?.kind === 'busy') {
+    const message = `another run is changing this host (${answer.by})`;
+    return { kind: 'not held', message, next: `when that run has ended: ${request.what}` };
+  }
   if (answer?.kind === 'outdated') {
     const by = answer.by || 'somebody who took everything back';
     return {
       kind: 'not held',
-      message: `it was changed since it was looked at (by ${by}); run the same command again`,
+      message: `it was changed since it was looked at (by ${by})`,
+      next: `to plan it anew: ${request.what}`,
     };
   }
   return { kind: 'not held', message: `its lock could not be taken: ${answer?.text ?? reason}` };

@@ -14,6 +14,8 @@ export type JournalEntry =
 export type Frame =
   | { readonly kind: 'journal'; readonly bytes: Buffer }
   | { readonly kind: 'output'; readonly bytes: Buffer }
+  /** The sentences of the play's steps, one a line: what a run that did not make the plan knows of it. */
+  | { readonly kind: 'steps'; readonly bytes: Buffer }
   /** The program is gone and its journal has no end: it was killed, or the host went down. */
   | { readonly kind: 'gone' }
   /** There is no such play on the host. */
@@ -51,7 +53,7 @@ export function createFrameReader(onFrame: (frame: Frame) => void): (piece: Buff
     for (;;) {
       const newline = buffer.indexOf(10);
       if (newline < 0) return;
-      const head = /^([JOGN]) (\d+)$/.exec(buffer.toString('latin1', 0, newline));
+      const head = /^([JOSGN]) (\d+)$/.exec(buffer.toString('latin1', 0, newline));
       if (!head) {
         buffer = buffer.subarray(newline + 1);
         continue;
@@ -62,6 +64,7 @@ export function createFrameReader(onFrame: (frame: Frame) => void): (piece: Buff
       buffer = buffer.subarray(newline + 1 + length);
       if (head[1] === 'J') onFrame({ kind: 'journal', bytes });
       else if (head[1] === 'O') onFrame({ kind: 'output', bytes });
+      else if (head[1] === 'S') onFrame({ kind: 'steps', bytes });
       else onFrame({ kind: head[1] === 'G' ? 'gone' : 'none' });
     }
   };

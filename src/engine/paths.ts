@@ -11,3 +11,8 @@ export const HOST_LOCK = `${HOST_LOCK_DIRECTORY}/lock`;
 export function playDirectory(run: string, play: number): string {
   return `${HOST_RUNS}/${run}/${play}`;
 }
+
+/** A run's stop file: while it is there no program of the run begins another step, whichever play it belongs to. */
+export function stopFile(run: string): string {
+  return `${HOST_RUNS}/${run}/stop`;
+}

@@ -42,6 +42,8 @@ export interface Observed {
   readonly facts: ReadonlyMap<string, HostFacts>;
   /** Hosts that should have been reached and were not, with the reason. */
   readonly unreachable: ReadonlyMap<string, string>;
+  /** Hosts that another run is changing, with its owner: nothing is planned for them. */
+  readonly busy?: ReadonlyMap<string, string>;
 }
 
 /** Hosts that a playbook's plays name, within the limit, in the order of the inventory. */
@@ -247,7 +249,10 @@ export function prepare(input: PrepareInput, observed: Observed): Prepared {
   if (conflict) throw new InputError([conflict, ...more]);
   const unreachable = new Set(observed.unreachable.keys());
   const before = networkInput(input, allotment, observed.facts, unreachable);
-  const found: readonly Finding[] = input.purpose === 'build' ? preflight(before) : [];
+  const found: readonly Finding[] = [
+    ...(input.purpose === 'build' ? preflight(before) : []),
+    ...busyFindings(observed),
+  ];
   const refusals = new Map(
     found.flatMap(({ host, severity, sentence }) => (host && severity === 'refuse' ? [[host, sentence] as const] : [])),
   );
@@ -276,6 +281,22 @@ export function prepare(input: PrepareInput, observed: Observed): Prepared {
     lock: newLock(input, allotment, mtu),
   };
   return { plan, mesh };
+}
+
+function busyFindings({ busy = new Map(), facts }: Observed): readonly Finding[] {
+  return [...facts].flatMap(([host, { mesh }]): Finding[] => {
+    const owner = busy.get(host);
+    if (owner !== undefined) {
+      const sentence = `another run is changing this host (${owner})`;
+      const fix = 'wait until that has ended, or let mesh wait for it with --lock-timeout SECONDS';
+      return [{ host, code: 'host-busy', severity: 'refuse', sentence, fix }];
+    }
+    const lock = mesh.known ? mesh.value.lock : null;
+    if (!lock?.alive) return [];
+    const by = `${lock.owner}, since ${lock.since}: ${lock.what}`;
+    const sentence = `another run is changing this host now (${by}): what is said of it here may be different in a moment`;
+    return [{ host, code: 'host-changing', severity: 'warn', sentence }];
+  });
 }
 
 function waitingFindings(hosts: readonly HostPlan[]): readonly Finding[] {

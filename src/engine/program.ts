@@ -1,9 +1,13 @@
 import { quote } from '../quote.js';
-import { HOST_LAST_RUN, HOST_LOCK, HOST_RECORDS, HOST_RUNS, playDirectory } from './paths.js';
+import { lockFunctions, lockHead } from './lock.js';
+import { HOST_LAST_RUN, HOST_RECORDS, HOST_RUNS, playDirectory, stopFile } from './paths.js';
 import type { PlannedChange } from './types.js';
 
 /** Seconds that a step may take where its resource does not say. */
 export const STEP_TIMEOUT_SECONDS = 120;
+
+/** Looks, 50 ms apart, after which a program that has not begun is taken for one that never will. */
+const UNBORN_LOOKS = 200;
 
 /** Finished runs whose journals a host keeps. */
 const RUNS_KEPT = 10;
@@ -14,6 +18,9 @@ export interface ProgramInput {
   readonly play: number;
   /** `user@laptop`: who runs it, for the host's record of its last run. */
   readonly who: string;
+  /** RFC 3339, and `mesh deploy inventory.yml`: for the host's lock, should the connection be gone before the start. */
+  readonly since: string;
+  readonly what: string;
   readonly changes: readonly PlannedChange[];
 }
 
@@ -30,10 +37,10 @@ function recordText(change: PlannedChange): string {
 }
 
 /**
- * One host's changes of one play as one POSIX-sh program. It is started detached from the connection, with the run's lock
- * held for it, and goes on without a laptop. Its journal holds one line an event: `B step time offset` when a step begins,
+ * One host's changes of one play as one POSIX-sh program. It is started detached from the connection, enters itself in the
+ * run's lock, and goes on without a laptop. Its journal holds one line an event: `B step time offset` when a step begins,
  * `E step state code time offset` when it ends, `X state time` as the last; offsets are into the file `output`, times are
- * seconds since 1970 by the host's clock. A stop file ends it between two steps.
+ * seconds since 1970 by the host's clock. The run's stop file ends it between two steps.
  */
 export function applyProgram(input: ProgramInput): string {
   const directory = playDirectory(input.run, input.play);
@@ -54,29 +61,46 @@ export PATH LC_ALL=C
 umask 022
 dir=${quote(directory)}
 cd / || exit 1
-echo $$ >"$dir/pid"
+${lockFunctions}
+echo "$$ $(start_of $$) $boot" >"$dir/pid"
 
 now() { date +%s; }
 size() { wc -c <"$dir/output" | tr -d ' '; }
 note() { printf '%s\\n' "$*" >>"$dir/journal"; }
 finish() {
-  note "X $1 $(now)"
   sync
   release
+  note "X $1 $(now)"
   exit 0
 }
-release() {
-  # The connection's own holder, if it still lives, gives the lock back; without one this program does.
-  exec 9>>${HOST_LOCK}.guard
-  flock -w 5 9 2>/dev/null
-  if [ "$(sed -n 's/^run=//p' ${HOST_LOCK} 2>/dev/null)" = ${quote(input.run)} ]; then
-    keeper=$(sed -n 's/^keeper=//p' ${HOST_LOCK})
-    if kill -0 "$keeper" 2>/dev/null; then
-      sed '/^apply/d' ${HOST_LOCK} >${HOST_LOCK}.$$ && mv ${HOST_LOCK}.$$ ${HOST_LOCK}
-    else
-      rm -f ${HOST_LOCK}
-    fi
+claim() {
+  # The keeper on the connection may be gone by now: then the lock is taken here.
+  guarded
+  mine=$([ "$(field run)" = ${quote(input.run)} ] && sed '/^apply/d; /^play=/d' "$lock")
+  if [ -z "$mine" ] && owned; then
+    echo "another run is changing this host ($(owner))" >>"$dir/output"
+    unguarded
+    note "X failed $(now)"
+    exit 0
   fi
+  {
+    if [ -n "$mine" ]; then printf '%s\\n' "$mine"; else
+${lockHead(input)}
+      echo "boot=$boot"
+    fi
+    echo "apply=$$"
+    echo "apply_start=$(start_of $$)"
+    echo "play=${input.play}"
+  } >"$lock.$$" && mv "$lock.$$" "$lock"
+  unguarded
+}
+release() {
+  # The connection's own keeper, if it still lives, gives the lock back; without one this program does.
+  guarded
+  if [ "$(field run)" = ${quote(input.run)} ]; then
+    if keeper_lives; then sed '/^apply/d; /^play=/d' "$lock" >"$lock.$$" && mv "$lock.$$" "$lock"; else rm -f "$lock"; fi
+  fi
+  unguarded
 }
 record() {
   [ -e ${HOST_RECORDS}/"$1" ] && return 0
@@ -93,7 +117,7 @@ shell() { # SECONDS TEXT
 }
 begin() {
   current=$1
-  if [ -e "$dir/stop" ]; then finish stopped; fi
+  if [ -e ${quote(stopFile(input.run))} ]; then finish stopped; fi
   note "B $1 $(now) $(size)"
 }
 step() { # NUMBER SECONDS GUARD COMMAND
@@ -113,6 +137,7 @@ $4" </dev/null >>"$dir/output" 2>&1
   fi
 }
 
+claim
 printf '%s\\n' ${quote(`${input.run} ${input.who}`)} >${HOST_LAST_RUN}
 ${steps.join('\n')}
 ls -1 ${HOST_RUNS} 2>/dev/null | sort -r | tail -n +${RUNS_KEPT + 1} | while IFS= read -r old; do rm -rf ${HOST_RUNS}/"$old"; done
@@ -123,7 +148,7 @@ finish done
 /**
  * Shell text that follows a journal from byte offsets until the program has ended, as frames on stdout: `J length` or
  * `O length`, a newline, and that many bytes of journal or output. Bytes are counted, so any output survives. Ends with
- * `G 0` if the program is gone without having ended its journal.
+ * `G 0` if the program is gone without having ended its journal, with `N 0` if there is no such play.
  */
 export function followScript(run: string, play: number, journalOffset: number, outputOffset: number): string {
   const directory = quote(playDirectory(run, play));
@@ -134,14 +159,25 @@ piece() { # FILE OFFSET LENGTH
   tail -c "+$(($2 + 1))" "$dir/$1" | head -c "$3"
 }
 flush() {
-  oe=$(wc -c <"$dir/output" | tr -d ' ')
+  # Measured in this order, all bytes that a journal line's offset speaks of are there; sent in it, a reader that meets
+  # output knows whose it is.
   je=$(wc -c <"$dir/journal" | tr -d ' ')
-  # Output first: when a reader meets a journal line, the bytes that its offset speaks of are there.
-  if [ "$oe" -gt "$o" ]; then printf 'O %s\\n' "$((oe - o))"; piece output "$o" "$((oe - o))"; o=$oe; fi
+  oe=$(wc -c <"$dir/output" | tr -d ' ')
   if [ "$je" -gt "$j" ]; then printf 'J %s\\n' "$((je - j))"; piece journal "$j" "$((je - j))"; j=$je; fi
+  if [ "$oe" -gt "$o" ]; then printf 'O %s\\n' "$((oe - o))"; piece output "$o" "$((oe - o))"; o=$oe; fi
 }
 ended() { case $(tail -n 1 "$dir/journal" 2>/dev/null) in X\\ *) return 0 ;; esac; return 1; }
-alive() { [ ! -s "$dir/pid" ] || kill -0 "$(cat "$dir/pid")" 2>/dev/null; }
+unborn=0
+alive() {
+  # A program that was written and never began (the host went down in between) is given up after a while.
+  if [ ! -s "$dir/pid" ]; then unborn=$((unborn + 1)); [ "$unborn" -le ${UNBORN_LOOKS} ]; return; fi
+  read -r pid start its_boot <"$dir/pid"
+  [ "$its_boot" = "$boot" ] && { IFS= read -r stat <"/proc/$pid/stat"; } 2>/dev/null || return 1
+  set -- \${stat##*) }
+  shift 19
+  [ "$1" = "$start" ]
+}
+read -r boot </proc/sys/kernel/random/boot_id
 pause=0.05
 sleep "$pause" 2>/dev/null || pause=1
 [ -d "$dir" ] || { printf 'N 0\\n'; exit 0; }
@@ -168,7 +204,9 @@ export function startScript(input: ProgramInput): string {
 mkdir -p ${HOST_RUNS}/${quote(input.run)} || exit 71
 if mkdir ${directory} 2>/dev/null; then
   : >${directory}/journal
+  : >${directory}/journal
   : >${directory}/output
+  printf %s ${quote(stepsText(input.changes))} >${directory}/steps
   printf %s ${quote(applyProgram(input))} >${directory}/program.new && mv ${directory}/program.new ${directory}/program || exit 71
   # A scope of its own where there is systemd: no user session's end, and no restart of sshd, takes it along.
   if [ -d /run/systemd/system ] && command -v systemd-run >/dev/null 2>&1 &&
@@ -179,17 +217,24 @@ if mkdir ${directory} 2>/dev/null; then
   tries=0
   while [ ! -s ${directory}/pid ] && [ "$tries" -lt 100 ]; do tries=$((tries + 1)); sleep 0.02 2>/dev/null || sleep 1; done
 fi
-lockfile=${HOST_LOCK}
-pid=$(cat ${directory}/pid 2>/dev/null)
-if [ -n "$pid" ] && [ -r "/proc/$pid/stat" ] && [ -e "$lockfile" ]; then
-  start=$(sed 's/.*) //' "/proc/$pid/stat" 2>/dev/null | cut -d ' ' -f 20)
-  (exec 9>>"$lockfile.guard"; flock -w 5 9 2>/dev/null
-  [ -d "/proc/$pid" ] && [ -e "$lockfile" ] && { sed '/^apply/d' "$lockfile"; echo "apply=$pid"; echo "apply_start=$start"; } >"$lockfile.$$" && mv "$lockfile.$$" "$lockfile")
-fi
 ${followScript(input.run, input.play, 0, 0)}`;
 }
 
-/** Shell text that asks a play's program to end before its next step. */
-export function stopScript(run: string, play: number): string {
-  return `[ -d ${quote(playDirectory(run, play))} ] && : >${quote(`${playDirectory(run, play)}/stop`)}\n`;
+/** What a run that meets this one shows of it: each step's sentence on a line of its own. */
+function stepsText(changes: readonly PlannedChange[]): string {
+  return changes.map(({ sentence }) => `${sentence.replaceAll(/[\r\n]+/g, ' ')}\n`).join('');
+}
+
+/** Shell text that follows a play of some other run from its beginning; its steps' sentences come first, as a frame `S`. */
+export function attachScript(run: string, play: number): string {
+  const steps = quote(`${playDirectory(run, play)}/steps`);
+  return `if [ -r ${steps} ]; then printf 'S %s\\n' "$(wc -c <${steps} | tr -d ' ')"; cat ${steps}; fi
+${followScript(run, play, 0, 0)}`;
+}
+
+/** Shell text that asks a run's programs to end before their next step, those included that are only now being started. */
+export function stopScript(run: string): string {
+  return `umask 077
+mkdir -p ${quote(`${HOST_RUNS}/${run}`)} && : >${quote(stopFile(run))}
+`;
 }

@@ -1,8 +1,9 @@
 import pLimit from 'p-limit';
 import type { Emit } from '../events/types.js';
 import type { Connection } from '../ssh/types.js';
-import { type ApplyContext, applyPlay, type PlayResult, type Step } from './apply.js';
-import { type HeldLock, holdLock } from './hold-lock.js';
+import { applyPlay, type PlayResult, type Step } from './apply.js';
+import type { FollowContext } from './follow.js';
+import { type HeldLock, holdLock, type LockResult } from './hold-lock.js';
 import { stopScript } from './program.js';
 import { countChanges, type HostPlan, type Plan, type PlannedPlay } from './types.js';
 
@@ -29,6 +30,8 @@ export interface HostOutcome {
   readonly changed: number;
   readonly left: number;
   readonly error?: PlayResult['error'];
+  /** What to type next, where that is not the same command once the error is mended. */
+  readonly next?: string;
 }
 
 /** A play that restarts running containers is done host by host; the rest of it at once. */
@@ -66,7 +69,8 @@ export function batches(
 
 /**
  * Runs a plan: play by play, a barrier between them, all hosts of a play at once. A host that fails is left out of the
- * later plays and does not stop the others. Takes each host's lock before its first change and gives it back at the end.
+ * later plays and does not stop the others. Takes each host's lock before its first change and gives it back at the end;
+ * a connection that is made again takes it up again, and passes on a stop that the old one may have missed.
  * Never rejects.
  */
 export async function runPlan(input: RunInput): Promise<ReadonlyMap<string, HostOutcome>> {
@@ -75,55 +79,57 @@ export async function runPlan(input: RunInput): Promise<ReadonlyMap<string, Host
     (host) => host.state === 'ready' && countChanges(host) > 0 && input.connections.has(host.host),
   );
   const connections = new Map(input.connections);
-  const results = new Map<string, { state: HostOutcome['state']; changed: number; error?: PlayResult['error'] }>(
-    ready.map(({ host }) => [host, { state: 'done', changed: 0 }]),
+  const results = new Map<string, PlayResult & { readonly next?: string }>(
+    ready.map(({ host }) => [host, { state: 'done', changed: 0, passed: 0 }]),
   );
-  const running = new Map<string, number>();
+  const running = new Set<string>();
+  const locks = new Map<string, HeldLock>();
+  const since = new Date().toISOString();
   const limit = pLimit(Math.max(1, input.forks));
-  const context: ApplyContext = {
+  const takeLock = async (connection: Connection, lastRun: string | null): Promise<LockResult> => {
+    const held = await holdLock(connection, { run, who: input.who, since, what: plan.command, lastRun });
+    if (held.kind === 'held') locks.set(connection.host, held.lock);
+    return held;
+  };
+  const sendStop = (connection: Connection | undefined): void => {
+    // Where this does not arrive the connection is gone, and the next one sends it again.
+    void connection?.exec('', { script: stopScript(run) }).catch(() => undefined);
+  };
+  const context: FollowContext = {
     emit,
     now: input.now,
     pause: input.pause,
     reconnect: async (host) => {
       const connection = await input.reconnect(host);
       connections.set(host, connection);
+      // Where somebody else has it by now, this run's program has ended, and the next one will not start.
+      await takeLock(connection, null);
+      if (input.stop.aborted) sendStop(connection);
       return connection;
     },
   };
 
   const stopRunning = () => {
     emit({ kind: 'stopping', reason: 'interrupted: running steps end, no new ones begin' });
-    for (const [host, play] of running) {
-      void connections
-        .get(host)
-        ?.exec('', { script: stopScript(run, play) })
-        .catch(() => undefined);
-    }
+    for (const host of running) sendStop(connections.get(host));
   };
   input.stop.addEventListener('abort', stopRunning, { once: true });
 
-  const locks = new Map<string, HeldLock>();
   await Promise.all(
     ready.map((host) =>
       limit(async () => {
         const connection = connections.get(host.host);
         if (!connection || input.stop.aborted) return;
-        const held = await holdLock(connection, {
-          run,
-          who: input.who,
-          since: new Date().toISOString(),
-          what: plan.command,
-          lastRun: host.lastRun,
-        });
+        const held = await takeLock(connection, host.lastRun);
         if (held.kind === 'held') {
-          locks.set(host.host, held.lock);
           if (held.from) {
             const text = `took over the lock of a run that is gone (${held.from})`;
             emit({ kind: 'message', level: 'warn', host: host.host, text });
           }
           return;
         }
-        results.set(host.host, { state: 'failed', changed: 0, error: { message: held.message } });
+        const { message, next } = held;
+        results.set(host.host, { state: 'failed', changed: 0, passed: 0, error: { message }, ...(next && { next }) });
         emit({ kind: 'host.state', host: host.host, state: 'failed', detail: held.message });
       }),
     ),
@@ -155,13 +161,15 @@ export async function runPlan(input: RunInput): Promise<ReadonlyMap<string, Host
             if (!connection || !before || input.stop.aborted) return;
             emit({ kind: 'host.state', host, state: 'applying', detail: name });
             const steps = stepsOf(play);
-            running.set(host, index);
-            const program = { run, play: index, who: input.who, changes: steps.map((step) => step.change) };
+            running.add(host);
+            const changes = steps.map((step) => step.change);
+            const program = { run, play: index, who: input.who, since, what: plan.command, changes };
             const result = await applyPlay(connection, { host, playName: name, program, steps }, context);
             running.delete(host);
             results.set(host, {
               state: result.state,
               changed: before.changed + result.changed,
+              passed: before.passed + result.passed,
               ...(result.error && { error: result.error }),
             });
             const state = result.state === 'done' ? 'waiting' : result.state === 'lost' ? 'failed' : result.state;
@@ -177,13 +185,10 @@ export async function runPlan(input: RunInput): Promise<ReadonlyMap<string, Host
   await Promise.all([...locks.values()].map((lock) => lock.release()));
   return new Map(
     ready.map((host) => {
-      const result = results.get(host.host) ?? { state: 'done' as const, changed: 0 };
-      const left = Math.max(0, countChanges(host) - result.changed);
-      const state = result.state === 'done' && input.stop.aborted && left > 0 ? 'stopped' : result.state;
-      return [
-        host.host,
-        { host: host.host, ...result, state, left: result.state === 'done' && state === 'done' ? 0 : left },
-      ];
+      const { passed, ...result } = results.get(host.host) ?? { state: 'done' as const, changed: 0, passed: 0 };
+      const left = Math.max(0, countChanges(host) - passed);
+      const state = result.state === 'done' && left > 0 ? 'stopped' : result.state;
+      return [host.host, { host: host.host, ...result, state, left }];
     }),
   );
 }

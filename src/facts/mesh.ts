@@ -3,7 +3,7 @@ import type { Fact, MeshOnHost } from './types.js';
 
 const recordFolder = '/var/lib/mesh/record';
 
-/** Records, the last run, and the lock with whether one of its processes still lives ($boot is set by see_system). */
+/** Records, the last run, and the lock with which of its two holders still lives ($boot is set by see_system). */
 export const meshScript = `
 alive() {
   [ -n "$1" ] && [ -r "/proc/$1/stat" ] || return 1
@@ -35,8 +35,9 @@ see_mesh() {
         apply_start=*) apply_start=\${line#*=} ;;
       esac
     done </run/mesh/lock
-    if [ "$its_boot" = "$boot" ] && { alive "$keeper" "$keeper_start" || alive "$apply" "$apply_start"; }; then
-      printf 'alive\\n'
+    if [ "$its_boot" = "$boot" ]; then
+      if alive "$keeper" "$keeper_start"; then printf 'laptop\\n'; fi
+      if alive "$apply" "$apply_start"; then printf 'program\\n'; fi
     fi
   fi
   end mesh 0 ''
@@ -55,7 +56,18 @@ export function parseMesh(sections: Sections): Fact<MeshOnHost> {
     ?.slice(5)
     .trim();
   const field = (name: string) => lines.find((line) => line.startsWith(`lock ${name}=`))?.slice(name.length + 6) ?? '';
-  const lock = { owner: field('who'), since: field('since'), what: field('what'), alive: lines.includes('alive') };
+  const laptop = lines.includes('laptop');
+  const program = lines.includes('program');
+  const run = field('run');
+  const play = field('play');
+  const lock = {
+    owner: field('who'),
+    since: field('since'),
+    what: field('what'),
+    alive: laptop || program,
+    laptop,
+    program: program && /^[A-Za-z0-9_-]+$/.test(run) && /^\d{1,4}$/.test(play) ? { run, play: Number(play) } : null,
+  };
   return known({ records: records.value, lastRun: last || null, lock: lines.includes('locked') ? lock : null });
 }
 

@@ -227,6 +227,11 @@ export interface MeshOnHost {
     readonly owner: string;
     readonly since: string;
     readonly what: string;
+    /** One of its holders lives: the laptop's side, or a program that applies. */
     readonly alive: boolean;
+    /** The laptop that took it is still connected. */
+    readonly laptop: boolean;
+    /** The program that works under it now; plays count from 0. */
+    readonly program: { readonly run: string; readonly play: number } | null;
   } | null;
 }

@@ -1,12 +1,19 @@
 import { execFile, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createFrameReader, createLineReader, type Frame, parseJournalLine } from '../../src/engine/journal.js';
-import { type LockRequest, lockCommand, parseLockAnswer } from '../../src/engine/lock.js';
-import { applyProgram, followScript, type ProgramInput, startScript, stopScript } from '../../src/engine/program.js';
+import { type LockRequest, lockCommand, parseLockAnswer, waitScript } from '../../src/engine/lock.js';
+import {
+  applyProgram,
+  attachScript,
+  followScript,
+  type ProgramInput,
+  startScript,
+  stopScript,
+} from '../../src/engine/program.js';
 import type { PlannedChange } from '../../src/engine/types.js';
 
 const run = promisify(execFile);
@@ -31,8 +38,19 @@ function change(command: string, more: Partial<PlannedChange> = {}): PlannedChan
 }
 
 function input(changes: readonly PlannedChange[]): ProgramInput {
-  return { run: 'run-1', play: 0, who: 'ops@laptop', changes };
+  return {
+    run: 'run-1',
+    play: 0,
+    who: 'ops@laptop',
+    since: '2026-01-31T10:00:00.000Z',
+    what: 'mesh deploy x',
+    changes,
+  };
 }
+
+const lockFile = () => join(home, 'run/lock');
+/** proc(5): the time at which a process was started, field 22. */
+const startOf = (pid: number) => readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/.*\) /s, '').split(' ')[19] ?? '';
 
 const folder = () => join(home, 'state/runs/run-1/0');
 
@@ -119,11 +137,77 @@ describe('the apply program', () => {
       program.stdout.on('data', read);
     });
     await begun;
-    await run('sh', ['-c', here(stopScript('run-1', 0))]);
+    await run('sh', ['-c', here(stopScript('run-1'))]);
     writeFileSync(go, '');
     await new Promise((resolve) => program.on('close', resolve));
     const journal = readFileSync(join(folder(), 'journal'), 'utf8');
     expect(journal).toMatch(/E 1 done[^\n]*\nX stopped \d+\n$/);
+  });
+
+  it('does not begin at all where the stop came before the start', async () => {
+    await run('sh', ['-c', here(stopScript('run-1'))]);
+    const { journal, output } = await start([change('echo no')]);
+    expect(journal).toMatch(/^X stopped \d+\n$/);
+    expect(output).toBe('');
+  });
+
+  it('leaves its sentences, one a line, for a run that meets it, and nothing of its commands', async () => {
+    await start([change('true', { sentence: 'build\nit' }), change('echo secret-command', { sentence: 'second' })]);
+    expect(readFileSync(join(folder(), 'steps'), 'utf8')).toBe('build it\nsecond\n');
+    const { stdout } = await run('sh', ['-c', here(attachScript('run-1', 0))]);
+    expect(stdout.startsWith('S 16\nbuild it\nsecond\nJ ')).toBe(true);
+  });
+
+  it('says that there is no such play', async () => {
+    const { stdout } = await run('sh', ['-c', here(attachScript('run-9', 0))]);
+    expect(stdout).toBe('N 0\n');
+  });
+
+  it('says that a program is gone whose process id belongs to another process by now', async () => {
+    mkdirSync(folder(), { recursive: true });
+    writeFileSync(join(folder(), 'journal'), 'B 1 1 0\n');
+    writeFileSync(join(folder(), 'output'), '');
+    const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+    for (const pid of [`${process.pid} 1 ${boot}`, `${process.pid} ${startOf(process.pid)} another-boot`]) {
+      writeFileSync(join(folder(), 'pid'), `${pid}\n`);
+      const { stdout } = await run('sh', ['-c', here(followScript('run-1', 0, 8, 0))]);
+      expect(stdout).toBe('G 0\n');
+    }
+  });
+
+  it('gives up a program that was put there and never began', async () => {
+    mkdirSync(folder(), { recursive: true });
+    for (const name of ['journal', 'output']) writeFileSync(join(folder(), name), '');
+    const quick = here(followScript('run-1', 0, 0, 0)).replace('-le 200', '-le 3');
+    expect((await run('sh', ['-c', quick])).stdout).toBe('G 0\n');
+  });
+
+  it('does nothing where another run holds the lock, and says whose it is', async () => {
+    const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+    const keeper = `keeper=${process.pid}\nkeeper_start=${startOf(process.pid)}`;
+    writeFileSync(lockFile(), `run=run-0\nwho=ann@desk\nsince=noon\nwhat=mesh run x\nboot=${boot}\n${keeper}\n`);
+    const { journal, output } = await start([change('echo no')]);
+    expect(journal).toMatch(/^X failed \d+\n$/);
+    expect(output).toBe('another run is changing this host (ann@desk, since noon: mesh run x)\n');
+    expect(readFileSync(lockFile(), 'utf8')).toContain('run=run-0');
+    expect(existsSync(join(home, 'state/last-run'))).toBe(false);
+  });
+
+  it('takes the lock itself where the connection is gone already, and gives it back at its end', async () => {
+    const { output } = await start([change(`cat '${lockFile()}'`)]);
+    const lines = output.trim().split('\n');
+    expect(lines.slice(0, 4)).toEqual([
+      'run=run-1',
+      'who=ops@laptop',
+      'since=2026-01-31T10:00:00.000Z',
+      'what=mesh deploy x',
+    ]);
+    expect(lines.slice(5)).toEqual([
+      expect.stringMatching(/^apply=\d+$/),
+      expect.stringMatching(/^apply_start=\d+$/),
+      'play=0',
+    ]);
+    expect(existsSync(lockFile())).toBe(false);
   });
 
   it('can be followed from any byte on, whatever its output holds', async () => {
@@ -208,6 +292,51 @@ describe('the lock', () => {
     const second = await take({ run: 'run-2', who: 'root@other' });
     expect(second.answer).toMatchObject({ kind: 'taken over', from: expect.stringContaining('ops@laptop') });
     await second.end();
+  });
+
+  it('is taken up again by the run that has it, from the connection that broke', async () => {
+    const first = await take();
+    const second = await take();
+    expect(second.answer).toEqual({ kind: 'held' });
+    await first.end();
+    expect(existsSync(lockFile())).toBe(true);
+    const other = await take({ run: 'run-2' });
+    expect(other.answer.kind).toBe('busy');
+    await other.end();
+    await second.end();
+    expect(existsSync(lockFile())).toBe(false);
+  });
+
+  it('stays with a program that works on when the laptop is gone, until that ends', async () => {
+    const go = join(home, 'go');
+    const keeper = await take();
+    const program = start([change(`until [ -e '${go}' ]; do sleep 0.05; done`), change('echo end')]);
+    await vi.waitFor(() => expect(readFileSync(lockFile(), 'utf8')).toContain('play=0'));
+    await keeper.end();
+    const other = await take({ run: 'run-2' });
+    expect(other.answer.kind).toBe('busy');
+    await other.end();
+    const waiting = run('sh', ['-c', here(waitScript('free', 60))]);
+    await run('sh', ['-c', here(waitScript('laptop gone', 60))]);
+    writeFileSync(go, '');
+    expect((await program).output).toBe('end\n');
+    await waiting;
+    expect(existsSync(lockFile())).toBe(false);
+  });
+
+  it('is not taken for out of date by what its own run has done', async () => {
+    mkdirSync(join(home, 'state'), { recursive: true });
+    writeFileSync(join(home, 'state/last-run'), 'run-1 ops@laptop\n');
+    const again = await take({ lastRun: 'run-0 root@other' });
+    expect(again.answer).toEqual({ kind: 'held' });
+    await again.end();
+  });
+
+  it('waits for an owner no longer than it was told', async () => {
+    const first = await take();
+    await run('sh', ['-c', here(waitScript('free', 1))]);
+    expect(existsSync(lockFile())).toBe(true);
+    await first.end();
   });
 
   it('is not given for a plan that is out of date', async () => {

@@ -270,12 +270,23 @@ describe("mesh's own", () => {
 
   it('lock is read, and whether its holder lives', () => {
     const none = ['records', 'absent', ''] as const;
-    expect(value(facts(output(['mesh', 0, `last r0 bob@desk\nlocked\n${lock}alive\n`], none)).mesh)).toEqual({
+    expect(value(facts(output(['mesh', 0, `last r0 bob@desk\nlocked\n${lock}laptop\nprogram\n`], none)).mesh)).toEqual({
       records: {},
       lastRun: 'r0 bob@desk',
-      lock: { owner: 'ann@laptop', since: '2026-01-01T00:00:00Z', what: 'mesh deploy a=b', alive: true },
+      lock: {
+        owner: 'ann@laptop',
+        since: '2026-01-01T00:00:00Z',
+        what: 'mesh deploy a=b',
+        alive: true,
+        laptop: true,
+        program: null,
+      },
     });
     expect(value(facts(output(['mesh', 0, `locked\n${lock}`], none)).mesh).lock?.alive).toBe(false);
+    const left = value(facts(output(['mesh', 0, `locked\n${lock}lock play=2\nprogram\n`], none)).mesh).lock;
+    expect(left).toMatchObject({ alive: true, laptop: false, program: { run: 'r1', play: 2 } });
+    const hostile = `locked\nlock run=../../etc\nlock play=2\nprogram\n`;
+    expect(value(facts(output(['mesh', 0, hostile], none)).mesh).lock?.program).toBe(null);
   });
 
   it('records of several lines are put together, and one that is not JSON makes them unknown', () => {
