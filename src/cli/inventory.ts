@@ -17,10 +17,10 @@ export function register(program: Command): void {
     .description('show the hosts, groups and variables of an inventory, and where each value came from')
     .option('-i, --inventory <file>', 'the inventory (else $MESH_INVENTORY, else ./inventory.yml)')
     .addOption(
-      new Option('--list', 'every host; with --json in the shape of ansible-inventory --list').conflicts([
-        'graph',
-        'host',
-      ]),
+      new Option(
+        '--list',
+        'every host, and where each value was set; with --json in the shape of ansible-inventory --list',
+      ).conflicts(['graph', 'host']),
     )
     .addOption(new Option('--graph', 'groups and hosts as a tree, with addresses').conflicts(['host']))
     .option('--host <name>', 'the variables of one host with their origin, its connection and its mesh settings')
@@ -30,15 +30,22 @@ export function register(program: Command): void {
 }
 
 async function show(file: string, options: Options): Promise<void> {
-  const [inventory, list] = await Promise.all([openInventory(file, options), import('../inventory/list.js')]);
+  const [inventory, list, tables] = await Promise.all([
+    openInventory(file, options),
+    import('../inventory/list.js'),
+    import('../inventory/tables.js'),
+  ]);
   const json = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`;
   if (options.host !== undefined) {
     const { oneHost } = await import('../inventory/patterns.js');
     const host = oneHost(inventory, options.host);
-    process.stdout.write(options.json ? json(list.toHostJson(host)) : `${list.toHostText(host)}\n`);
+    process.stdout.write(options.json ? json(list.toHostJson(host)) : `${tables.toHostText(host)}\n`);
   } else if (options.json) {
     process.stdout.write(json(list.toAnsibleList(inventory)));
+  } else if (options.graph) {
+    process.stdout.write(`${tables.toGraph(inventory)}\n`);
   } else {
-    process.stdout.write(`${options.graph ? list.toGraph(inventory) : list.toTable(inventory)}\n`);
+    const { readLock } = await import('../inventory/lock.js');
+    process.stdout.write(`${tables.toTable(inventory, (await readLock(file)).slices)}\n`);
   }
 }

@@ -153,10 +153,10 @@ class GraphReader {
   private sectionBody(group: GraphGroup, section: YamlEntry): YamlMap | undefined {
     const { name, value, key } = section;
     if (!['hosts', 'children', 'vars'].includes(name)) {
-      if (isNull(value)) return undefined;
       const meant = nearest(name, ['hosts', 'children', 'vars']);
       const message = `"${name}" in group ${group.name} is ignored: a group has hosts, children and vars`;
-      const fix = meant ? `did you mean "${meant}"?` : `put variables below "vars:"`;
+      const below = isNull(value) || value.kind === 'map' ? '"hosts:" or "children:"' : '"vars:"';
+      const fix = meant ? `did you mean "${meant}"?` : `put it below ${below}`;
       if (meant) this.complaints.fault(message, key.at, fix);
       else this.complaints.warning(message, key.at, fix);
       return undefined;
@@ -181,7 +181,10 @@ class GraphReader {
     }
     const priority = Number(variable.value);
     if (Number.isInteger(priority) && typeof variable.value !== 'boolean') group.priority = priority;
-    else this.complaints.fault('ansible_group_priority must be a whole number', entry.value.at, 'write 10');
+    else {
+      const message = `ansible_group_priority must be a whole number, and this is ${describeNode(entry.value)}`;
+      this.complaints.fault(message, entry.value.at, 'write "ansible_group_priority: 10"');
+    }
   }
 
   private hosts(group: GraphGroup, body: YamlMap): void {

@@ -1,13 +1,13 @@
-import { readdir, readFile, stat } from 'node:fs/promises';
-import { basename, dirname, extname, join } from 'node:path';
+import { basename, dirname, extname } from 'node:path';
 import { InputError } from '../errors.js';
+import { quote } from '../quote.js';
 import { type Complaints, collectComplaints } from './complaints.js';
 import { checkConnectionNames, readConnection } from './connection.js';
 import { type Graph, readGraph } from './graph.js';
-import { nearest } from './nearest.js';
 import { closePasswords, passwordNames } from './passwords.js';
 import { selectHosts } from './patterns.js';
 import { type Merged, mergeVariables } from './precedence.js';
+import { readInventoryText } from './read-text.js';
 import { type Evaluate, readHost } from './resolved.js';
 import { checkSettingNames, readSettings } from './settings.js';
 import type { Group, Inventory, Variable } from './types.js';
@@ -56,6 +56,14 @@ export async function loadInventory(file: string, options: LoadOptions = {}): Pr
     return { name: host.name, at: host.at, groups, vars: close(vars), connection, mesh };
   });
   if (hosts.length === 0) noHosts(file, complaints);
+  else if (meshed.length === 0) {
+    const message = 'the group "mesh" has no hosts, so there is nothing to mesh';
+    complaints.fault(
+      message,
+      graph.groups.get('mesh')?.at,
+      'put hosts into it, or remove it: without it all hosts are meshed',
+    );
+  }
   validateMesh(
     hosts.filter((host) => inMesh.has(host.name)),
     hosts,
@@ -78,6 +86,11 @@ export async function loadInventory(file: string, options: LoadOptions = {}): Pr
   };
   if (options.limit === undefined) return inventory;
   const limited = new Set(selectHosts(inventory, options.limit).map((host) => host.name));
+  // A run on no host would end as a success that nobody has asked for.
+  if (limited.size === 0) {
+    const message = `the limit ${JSON.stringify(options.limit)} leaves no host`;
+    throw InputError.of(message, { fix: 'see which groups have which hosts: mesh inventory --graph' });
+  }
   return { ...inventory, selected: inventory.selected.filter((name) => limited.has(name)) };
 }
 
@@ -87,7 +100,7 @@ function failure(complaints: Complaints): InputError {
 }
 
 async function readInventoryFile(file: string, complaints: Complaints): Promise<YamlMap | undefined> {
-  const text = await readText(file);
+  const text = await readInventoryText(file);
   const start = { file, line: 1, column: 1 };
   if (text.startsWith('$ANSIBLE_VAULT;'))
     throw InputError.of('the whole file is encrypted with Ansible Vault', { at: start, fix: VAULT_FIX });
@@ -97,7 +110,7 @@ async function readInventoryFile(file: string, complaints: Complaints): Promise<
   if (foreign)
     throw InputError.of(foreign, {
       at: start,
-      fix: `convert it: ansible-inventory -i ${basename(file)} --list --yaml > inventory.yml`,
+      fix: `convert it: ${conversion(file)}`,
     });
   complaints.add(faults);
   if (faults.length > 0) return root?.kind === 'map' ? root : undefined;
@@ -113,54 +126,23 @@ async function readInventoryFile(file: string, complaints: Complaints): Promise<
     (entry) => entry.name === 'plugin' && entry.value.kind === 'scalar' && entry.value.value,
   );
   if (plugin) {
-    const fix = `run the plugin once: ansible-inventory -i ${basename(file)} --list --yaml > inventory.yml`;
+    const fix = `run the plugin once: ${conversion(file)}`;
     complaints.fault("this configures an inventory plugin of Ansible's; it lists no hosts itself", plugin.key.at, fix);
     return undefined;
   }
   return root;
 }
 
+/** The command that writes an inventory anew as YAML, to a file other than the one it reads. */
+function conversion(file: string): string {
+  const output = basename(file) === 'inventory.yml' ? 'hosts.yml' : 'inventory.yml';
+  return `ansible-inventory -i ${quote(file)} --list --yaml > ${output}`;
+}
+
 const EXAMPLE_FIX = 'write "all:", below it "hosts:", and below that one name with a colon for each host: "docker41:"';
-
-async function readText(file: string): Promise<string> {
-  try {
-    return await readFile(file, 'utf8');
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    const near = await candidates(code === 'EISDIR' ? join(file, 'inventory.yml') : file);
-    if (code === 'ENOENT' || code === 'ENOTDIR') {
-      throw InputError.of(`there is no file ${file}`, {
-        fix: near ?? 'name an inventory: mesh … INVENTORY, -i INVENTORY, or $MESH_INVENTORY',
-      });
-    }
-    if (code === 'EISDIR') throw InputError.of(`${file} is a directory`, { fix: near ?? 'name the YAML file in it' });
-    throw InputError.of(`${file} cannot be read: ${error instanceof Error ? error.message : error}`, {
-      fix: 'make it readable for you',
-    });
-  }
-}
-
-/** YAML files where the missing one was looked for. */
-async function candidates(file: string): Promise<string | undefined> {
-  const directory = dirname(file);
-  const present = await readdir(directory).catch(() => undefined);
-  if (!present) {
-    return (await stat(dirname(directory)).catch(() => undefined))
-      ? `there is no directory ${directory} either`
-      : undefined;
-  }
-  const names = present.filter((name) => /\.(ya?ml|json)$/.test(name)).sort();
-  const same = names.find((name) => basename(name, extname(name)) === basename(file, extname(file)));
-  const best = same ?? nearest(basename(file), names);
-  if (best) return `did you mean ${join(directory, best)}?`;
-  return names.length > 0
-    ? `YAML files there: ${names.slice(0, 4).join(', ')}${names.length > 4 ? ', …' : ''}`
-    : undefined;
-}
 
 /** A sentence about what a file is that is not YAML, or undefined. */
 function foreignFormat(text: string, file: string): string | undefined {
-  if (text.includes('\0')) return 'this is not a text file; the inventory must be YAML';
   if (text.startsWith('#!')) return 'this is a program; mesh reads YAML and runs no inventory scripts';
   const lines = text.split(/\r?\n/).filter((line) => line.trim() !== '' && !/^\s*[#;]/.test(line));
   const section = lines.some((line) => /^\[[\w.:-]+\]\s*(#.*)?$/.test(line));

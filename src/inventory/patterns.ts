@@ -1,6 +1,6 @@
 import { InputError } from '../errors.js';
 import { didYouMean } from './nearest.js';
-import { splitPort } from './ranges.js';
+import { expandHosts, splitPort } from './ranges.js';
 import type { Host, Inventory } from './types.js';
 
 /** What a pattern is matched against; an Inventory is one. */
@@ -18,6 +18,12 @@ export type Pool = Pick<Inventory, 'hosts' | 'groups' | 'meshed'>;
  */
 export function selectHosts(inventory: Pool, pattern: string): Host[] {
   const parts = splitPattern(pattern);
+  if (parts.length === 0) {
+    const message = `the pattern ${JSON.stringify(pattern)} names nothing`;
+    throw InputError.of(message, {
+      fix: 'name hosts or groups, such as docker41,docker42; "all" stands for every host',
+    });
+  }
   const chosen = parts.filter((part) => !part.startsWith('!') && !part.startsWith('&'));
   const matcher = matchPart(inventory);
   let hosts: Host[] = unique((chosen.length > 0 ? chosen : ['all']).flatMap(matcher));
@@ -65,7 +71,10 @@ function matchPart(inventory: Pool): (part: string) => Host[] {
     const special = expression.startsWith('~') || /[.?*[]/.test(expression);
     const found = groups.flatMap(inGroup);
     if (groups.length === 0 || special) found.push(...named([...byName.keys()].filter(matches)));
-    if (found.length === 0 && groups.length === 0) throw unknown(inventory, expression, special);
+    if (found.length === 0 && groups.length === 0) {
+      if (expression !== part) refuseRange(part, byName);
+      throw unknown(inventory, expression, special);
+    }
     return pick(unique(found));
   };
 }
@@ -95,6 +104,19 @@ function unknown(inventory: Pool, expression: string, special: boolean): InputEr
   return InputError.of(message, {
     fix: (special ? undefined : didYouMean(expression, names)) ?? `the names are ${some}`,
   });
+}
+
+/** In an inventory `docker[41:42]` is a range of names; in a pattern the brackets count the hosts of what is before them. */
+function refuseRange(part: string, byName: ReadonlyMap<string, Host>): void {
+  let meant: readonly string[];
+  try {
+    meant = expandHosts(part).names.filter((name) => byName.has(name));
+  } catch {
+    return;
+  }
+  if (meant.length === 0) return;
+  const message = `"${part}" is no range of names here: in a pattern, brackets count the hosts of a group`;
+  throw InputError.of(message, { fix: `write ${meant.slice(0, 4).join(',')}${meant.length > 4 ? ',…' : ''}` });
 }
 
 function subscript(part: string): { expression: string; pick: (hosts: Host[]) => Host[] } {

@@ -1,6 +1,8 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { extname, join } from 'node:path';
+import { InputError } from '../errors.js';
 import type { Complaints } from './complaints.js';
+import { decode } from './read-text.js';
 import type { Variable } from './types.js';
 import { describeNode, toVariable, VAULT_FIX } from './values.js';
 import { readYaml } from './yaml.js';
@@ -50,8 +52,12 @@ async function readVars(file: string, complaints: Complaints): Promise<Map<strin
   const start = { file, line: 1, column: 1 };
   let text: string;
   try {
-    text = await readFile(file, 'utf8');
+    text = decode(await readFile(file), file);
   } catch (error) {
+    if (error instanceof InputError) {
+      complaints.add(error.faults);
+      return vars;
+    }
     complaints.fault(`cannot be read: ${reason(error)}`, start, 'make the file readable for you');
     return vars;
   }

@@ -9,12 +9,12 @@ import {
   parseDocument,
   type Scalar,
   type YAMLMap,
-  type YAMLParseError,
   type YAMLSeq,
 } from 'yaml';
 import type { Fault, Position } from '../errors.js';
 import { excerpt } from './excerpt.js';
 import { plainScalar } from './scalars.js';
+import { syntaxFault } from './syntax.js';
 
 /** A YAML file as read: every node with the place where it starts. */
 export type YamlNode = YamlScalar | YamlList | YamlMap;
@@ -75,14 +75,15 @@ export function readYaml(source: string, file: string): YamlFile {
     uniqueKeys: false,
     prettyErrors: false,
     lineCounter: lines,
-    logLevel: 'silent',
+    // 'silent' would keep a second document from being told.
+    logLevel: 'error',
   });
   const place = (offset: number): Position => {
     const { line, col } = lines.linePos(Math.min(offset, text.length));
     return { file, line: Math.max(line, 1), column: Math.max(col, 1) };
   };
   const first = document.errors[0];
-  if (first) return { file, text, root: undefined, faults: [syntaxFault(first, text, place(first.pos[0]))] };
+  if (first) return { file, text, root: undefined, faults: [syntaxFault(document, first, text, place)] };
   const reading = new Reading(text, place, isJson(text));
   const root = document.contents ? reading.node(document.contents as ParsedNode) : undefined;
   const blank = root?.kind === 'scalar' && root.value === null;
@@ -187,7 +188,7 @@ class Reading {
         continue;
       }
       if (key.kind !== 'scalar') {
-        this.complexKey(key);
+        this.complexKey(key, at);
         return { kind: 'scalar', value: null, at };
       }
       const entry = { key, name: keyText(key.value), value };
@@ -214,11 +215,11 @@ class Reading {
     return [];
   }
 
-  private complexKey(key: YamlNode): void {
+  private complexKey(key: YamlNode, outer: Position): void {
     const { line, column } = key.at;
     const rest = this.text.split(/\r?\n/)[line - 1]?.slice(Math.max(0, column - 2)) ?? '';
     if (/^\{?\s*\{/.test(rest)) {
-      this.fault('a template that starts a value must be in quotes', key.at, 'write "{{ … }}"');
+      this.fault('a template that starts a value must be in quotes', outer, 'write "{{ … }}"');
     } else {
       this.fault('a key must be a word or a number', key.at, 'write the key as plain text');
     }
@@ -234,29 +235,3 @@ function withoutOverridden(entries: readonly YamlEntry[]): YamlEntry[] {
   for (const entry of entries) kept.set(`${typeof entry.key.value}:${entry.name}`, entry);
   return [...kept.values()];
 }
-
-function syntaxFault(error: YAMLParseError, text: string, at: Position): Fault {
-  const line = text.split(/\r?\n/)[at.line - 1] ?? '';
-  const begin = at.column === 1 ? { ...at, column: Math.max(1, line.search(/\S/) + 1) } : at;
-  if (error.code === 'TAB_AS_INDENT' || /^ *\t/.test(line)) {
-    const column = line.indexOf('\t') + 1;
-    const tab = column > 0 ? { ...at, column } : at;
-    const fix = 'indent with spaces';
-    return { message: 'YAML does not allow a tab as indentation', at: tab, excerpt: excerpt(text, tab), fix };
-  }
-  const fix = SYNTAX_FIXES[error.code];
-  const message = `not valid YAML: ${error.message.replace(/\s+/g, ' ').replace(/[.:]+$/, '')}`;
-  return { message, at: begin, excerpt: excerpt(text, begin), ...(fix ? { fix } : {}) };
-}
-
-const SYNTAX_FIXES: { readonly [code: string]: string } = {
-  BAD_INDENT: 'align this line with its neighbours; children are indented by two spaces',
-  BAD_ALIAS: 'name an anchor (&NAME) that stands above',
-  BAD_SCALAR_START: 'put the value in quotes',
-  BLOCK_AS_IMPLICIT_KEY: 'end the line above with a colon, or indent this line to belong to it',
-  DUPLICATE_KEY: 'keep one of the two',
-  MISSING_CHAR: 'close the quote or bracket, or put the value in quotes; a key needs ": " after it',
-  MULTILINE_IMPLICIT_KEY: 'end the key with ": " on its own line',
-  MULTIPLE_DOCS: 'keep one document in the file: remove the "---" that starts the second',
-  UNEXPECTED_TOKEN: 'put the value in quotes',
-};
