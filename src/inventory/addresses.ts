@@ -1,5 +1,4 @@
 import { isIPv6 } from 'node:net';
-import type { Position } from '../errors.js';
 import {
   type Cidr,
   containsAddress,
@@ -10,7 +9,7 @@ import {
   sizeOf,
 } from '../network/address.js';
 import type { Complaints } from './complaints.js';
-import { lineFrom, named, placeOf } from './places.js';
+import { lineFrom, named, placeOf, sharing, verb } from './places.js';
 import type { Host } from './types.js';
 
 const SSH = ['ansible_ssh_host', 'ansible_host'];
@@ -95,35 +94,4 @@ function canEndTunnel(text: string): boolean {
   const address = parseAddress(text);
   if (address === undefined) return true;
   return address >= 0x01000000 && address < 0xe0000000 && Math.floor(address / 2 ** 24) !== 127;
-}
-
-interface Clash {
-  readonly first: Host;
-  /** Those whose setting stands at one place, which is `at`. */
-  readonly others: readonly Host[];
-  readonly at: Position;
-}
-
-/** Hosts with one key: the first of them, and the others by the place where theirs was written. */
-function sharing(hosts: readonly Host[], keyOf: (host: Host) => string, place: (host: Host) => Position): Clash[] {
-  const firsts = new Map<string, Host>();
-  const clashes = new Map<string, { first: Host; others: Host[]; at: Position }>();
-  for (const host of hosts) {
-    const key = keyOf(host);
-    const first = firsts.get(key);
-    if (!first) {
-      firsts.set(key, host);
-      continue;
-    }
-    const at = place(host);
-    const where = JSON.stringify([key, at.file, at.line, at.column]);
-    const clash = clashes.get(where) ?? { first, others: [], at };
-    clash.others.push(host);
-    clashes.set(where, clash);
-  }
-  return [...clashes.values()];
-}
-
-function verb(hosts: readonly Host[], one: string, many: string): string {
-  return hosts.length === 1 ? one : many;
 }

@@ -167,7 +167,8 @@ class GraphReader {
       const nothing = { kind: 'scalar' as const, value: null, at: value.at };
       return { kind: 'map', at: value.at, entries: [{ key: value, name: value.value, value: nothing }] };
     }
-    const fix = name === 'vars' ? 'write each as "name: value"' : 'write each name with a colon: "docker41:"';
+    const example = name === 'hosts' ? 'docker41' : 'web';
+    const fix = name === 'vars' ? 'write each as "name: value"' : `write each name with a colon: "${example}:"`;
     const message = `"${name}" of group ${group.name} must be a mapping, and this is ${describeNode(value)}`;
     this.complaints.fault(message, value.at, fix);
     return undefined;

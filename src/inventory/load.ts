@@ -3,6 +3,7 @@ import { InputError } from '../errors.js';
 import { quote } from '../quote.js';
 import { type Complaints, collectComplaints } from './complaints.js';
 import { checkConnectionNames, readConnection } from './connection.js';
+import { excerpt } from './excerpt.js';
 import { type Graph, readGraph } from './graph.js';
 import { closePasswords, passwordNames } from './passwords.js';
 import { selectHosts } from './patterns.js';
@@ -103,13 +104,18 @@ async function readInventoryFile(file: string, complaints: Complaints): Promise<
   const text = await readInventoryText(file);
   const start = { file, line: 1, column: 1 };
   if (text.startsWith('$ANSIBLE_VAULT;'))
-    throw InputError.of('the whole file is encrypted with Ansible Vault', { at: start, fix: VAULT_FIX });
+    throw InputError.of('the whole file is encrypted with Ansible Vault', {
+      at: start,
+      excerpt: excerpt(text, start),
+      fix: VAULT_FIX,
+    });
   complaints.source(file, text);
   const { root, faults } = readYaml(text, file);
   const foreign = root?.kind === 'map' ? undefined : foreignFormat(text, file);
   if (foreign)
     throw InputError.of(foreign, {
       at: start,
+      excerpt: excerpt(text, start),
       fix: `convert it: ${conversion(file)}`,
     });
   complaints.add(faults);

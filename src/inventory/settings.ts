@@ -47,7 +47,11 @@ const SETTINGS = {
     'an http(s) URL, or a path on this machine',
     'https://www.openvswitch.org/releases/openvswitch-3.3.4.tar.gz',
   ),
-  mesh_ovs_sha256: setting(z.string().check(z.regex(/^[0-9a-fA-F]{64}$/)), '64 hexadecimal digits', '"…"'),
+  mesh_ovs_sha256: setting(
+    z.string().check(z.regex(/^[0-9a-fA-F]{64}$/)),
+    '64 hexadecimal digits',
+    'what sha256sum prints',
+  ),
   mesh_ovs_files: setting(
     z.union([text, z.array(text).check(z.minLength(1))]),
     'the path of an RPM on this machine, or a list of such paths',

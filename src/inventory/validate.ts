@@ -1,11 +1,9 @@
-import type { Position } from '../errors.js';
 import {
   type Cidr,
   containsAddress,
   containsCidr,
   formatAddress,
   formatCidr,
-  overlaps,
   parseCidr,
   sizeOf,
 } from '../network/address.js';
@@ -13,7 +11,7 @@ import { allottable } from '../network/slices.js';
 import { checkSshAddresses, checkUnderlays } from './addresses.js';
 import type { Complaints } from './complaints.js';
 import { didYouMean } from './nearest.js';
-import { lineFrom, named, placeOf } from './places.js';
+import { lineFrom, named, placeOf, sharing, verb } from './places.js';
 import type { Host, MeshSettings } from './types.js';
 
 /** Complains about what is wrong only between the hosts that are meshed: addresses, slices, and settings that must agree. */
@@ -89,7 +87,7 @@ function sliceSize(hosts: readonly Host[], cidr: Cidr, complaints: Complaints): 
 }
 
 function slices(hosts: readonly Host[], complaints: Complaints): void {
-  const given: { host: Host; slice: Cidr; at: Position }[] = [];
+  const given: Host[] = [];
   for (const host of hosts) {
     const { slice: text, cidr: cidrText, slicePrefix } = host.mesh;
     const slice = parseCidr(text ?? '');
@@ -111,16 +109,15 @@ function slices(hosts: readonly Host[], complaints: Complaints): void {
       const message = `mesh_slice ${text} of ${host.name} is the ${which}; the first and the last slice of mesh_cidr are not used`;
       complaints.fault(message, at, 'choose another slice');
     } else {
-      given.push({ host, slice, at });
+      given.push(host);
     }
   }
-  given.sort((a, b) => a.slice.base - b.slice.base);
-  for (const [index, second] of given.entries()) {
-    const first = given[index - 1];
-    if (!first || !overlaps(first.slice, second.slice)) continue;
-    const where = lineFrom(first.at, second.at);
-    const message = `the slices of ${second.host.name} (${second.host.mesh.slice}) and ${first.host.name} (${first.host.mesh.slice}, ${where}) overlap`;
-    complaints.fault(message, second.at, 'give each host its own mesh_slice, or none: then mesh allots one');
+  // All of one size by now: what overlaps is equal.
+  const place = (host: Host) => placeOf(host, 'mesh_slice');
+  for (const { first, others, at } of sharing(given, (host) => host.mesh.slice ?? '', place)) {
+    const where = lineFrom(place(first), at);
+    const message = `${named(others)} ${verb(others, 'has', 'have')} the slice ${first.mesh.slice}, as ${first.name} has (${where})`;
+    complaints.fault(message, at, 'give each host its own mesh_slice, or none: then mesh allots one');
   }
 }
 
