@@ -21,6 +21,8 @@ export interface ProgramInput {
   /** RFC 3339, and `mesh deploy inventory.yml`: for the host's lock, should the connection be gone before the start. */
   readonly since: string;
   readonly what: string;
+  /** Every host that does this play. */
+  readonly hosts: readonly string[];
   readonly changes: readonly PlannedChange[];
 }
 
@@ -58,6 +60,9 @@ export function applyProgram(input: ProgramInput): string {
 # mesh run ${input.run.replace(/[^A-Za-z0-9_-]/g, '')}, play ${input.play}
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export PATH LC_ALL=C
+# The hosts of this play that still take part when it begins: a step that waits for a peer looks here first.
+MESH_PLAY_HOSTS=${quote(input.hosts.join('\n'))}
+export MESH_PLAY_HOSTS
 umask 022
 dir=${quote(directory)}
 cd / || exit 1

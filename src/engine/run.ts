@@ -163,7 +163,8 @@ export async function runPlan(input: RunInput): Promise<ReadonlyMap<string, Host
             const steps = stepsOf(play);
             running.add(host);
             const changes = steps.map((step) => step.change);
-            const program = { run, play: index, who: input.who, since, what: plan.command, changes };
+            const taking = hosts.map((one) => one.host);
+            const program = { run, play: index, who: input.who, since, what: plan.command, hosts: taking, changes };
             const result = await applyPlay(connection, { host, playName: name, program, steps }, context);
             running.delete(host);
             results.set(host, {

@@ -2,6 +2,7 @@ import type { HostFacts } from '../facts/types.js';
 import type { Host } from '../inventory/types.js';
 import { firewallRules } from './firewall.js';
 import { dockerSource, openvSwitchSource } from './origin.js';
+import { tunnelProbe } from './probes.js';
 import { restoreScript, restoreUnit } from './restore.js';
 import { TUNNEL_KINDS, tunnelMtu, tunnelNames } from './tunnels.js';
 import type { MeshVariables, Tunnel } from './types.js';
@@ -131,6 +132,7 @@ export function desired(input: NetworkInput): ReadonlyMap<string, MeshVariables>
         underlay_link: linkOf(member.facts, member.underlay)?.name ?? null,
         tunnel_type: mesh.tunnelType,
         tunnels,
+        probe: tunnelProbe(member, input.members, mtu),
         adopt: mesh.adopt,
         ovs_packages: openvswitch.packages,
         ovs_service: openvswitch.service,

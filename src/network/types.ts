@@ -13,6 +13,19 @@ export interface Tunnel {
   readonly state: 'wanted' | 'waiting';
 }
 
+/** What a host needs to try out whether tunnel packets pass between it and peers to which there is no tunnel yet. */
+export interface TunnelProbe {
+  readonly type: TunnelType;
+  readonly key: number;
+  readonly local_ip: string;
+  /** Its own address on the temporary bridge. */
+  readonly address: string;
+  /** Bytes of the largest IP packet that a probe's tunnel shall carry: as much on the underlay as a full one of the mesh. */
+  readonly mtu: number;
+  readonly datapath: 'system' | 'netdev';
+  readonly peers: readonly { readonly peer: string; readonly remote_ip: string; readonly address: string }[];
+}
+
 /** What templates see as `mesh`: this host's part of the network. Names are those that users write in playbooks. */
 export interface MeshVariables {
   readonly cidr: string;
@@ -33,6 +46,7 @@ export interface MeshVariables {
   readonly underlay_link: string | null;
   readonly tunnel_type: TunnelType;
   readonly tunnels: readonly Tunnel[];
+  readonly probe: TunnelProbe;
   readonly adopt: boolean;
   /** Packages and services that bring Open vSwitch and Docker here; empty where they come from elsewhere. */
   readonly ovs_packages: readonly string[];

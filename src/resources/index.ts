@@ -14,6 +14,7 @@ import { routes } from './routes.js';
 import { service } from './service.js';
 import { sysctl } from './sysctl.js';
 import { systemdUnit } from './systemd-unit.js';
+import { tunnelProbe } from './tunnel-probe.js';
 
 export type { Defined, ParamIssue } from './define.js';
 
@@ -24,6 +25,7 @@ const all: readonly Defined[] = [
   define(ovsBridge),
   define(ovsTunnels),
   define(ovsFlows),
+  define(tunnelProbe),
   define(bridgeMember),
   define(link),
   define(routes),

@@ -44,6 +44,7 @@ function input(changes: readonly PlannedChange[]): ProgramInput {
     who: 'ops@laptop',
     since: '2026-01-31T10:00:00.000Z',
     what: 'mesh deploy x',
+    hosts: ['docker41'],
     changes,
   };
 }

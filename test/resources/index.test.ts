@@ -31,6 +31,7 @@ describe('the registry', () => {
       'service',
       'sysctl',
       'systemd_unit',
+      'tunnel_probe',
     ]);
   });
 
