@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { InputError } from '../errors.js';
-import type { Feature, LabProgress, LabStatus } from '../lab/index.js';
+import type { Family, Feature, LabProgress, LabStatus } from '../lab/index.js';
 
 interface Named {
   readonly name: string;
@@ -9,6 +9,7 @@ interface Named {
 interface UpFlags extends Named {
   readonly hosts?: number;
   readonly inventory?: string;
+  readonly family?: readonly Family[];
   readonly without: readonly (readonly [string, Feature])[];
 }
 
@@ -23,6 +24,12 @@ export function register(program: Command): void {
     .addOption(name())
     .option('--hosts <n>', 'how many hosts there are to be (default: 3)', count)
     .option('--inventory <path>', 'where the inventory is written (default: inventory/lab.yml)')
+    .addOption(
+      new Option(
+        '--family <family>',
+        'deb or rpm for all hosts, or one each, such as deb,deb,rpm: an rpm host has rpm, dnf and a mirror, and no Open vSwitch',
+      ).argParser(familyList),
+    )
     .addOption(
       new Option('--without <what=host>', 'openvswitch or docker left out of a host; repeatable')
         .argParser(without)
@@ -103,6 +110,7 @@ async function up(flags: UpFlags): Promise<void> {
       name: flags.name,
       without: features,
       ...(flags.hosts === undefined ? {} : { hosts: flags.hosts }),
+      ...(flags.family === undefined ? {} : { family: flags.family }),
       ...(flags.inventory === undefined ? {} : { inventoryFile: flags.inventory }),
       onProgress: printer(),
       signal: interrupted.signal,
@@ -150,7 +158,7 @@ export function statusText(lab: LabStatus): string {
   const rows = lab.hosts.map((host) => {
     const lacks = host.without.length > 0 ? `  made without ${host.without.join(', ')}` : '';
     const failed = host.failedUnits.length > 0 ? `  failed: ${host.failedUnits.join(', ')}` : '';
-    return `  ${host.name}  ${host.state.padEnd(8)}  ${host.underlayAddress}  ssh 127.0.0.1:${host.sshPort}${lacks}${failed}\n`;
+    return `  ${host.name}  ${host.state.padEnd(8)}  ${host.family}  ${host.underlayAddress}  ssh 127.0.0.1:${host.sshPort}${lacks}${failed}\n`;
   });
   const note = lab.note ? `  ${lab.note}\n` : '';
   return `lab '${lab.name}'  ${lab.inventoryFile}\n${note}${rows.join('')}`;
@@ -185,6 +193,13 @@ function printer(): (event: LabProgress) => void {
 function count(text: string): number {
   if (!/^\d{1,4}$/.test(text)) throw new InvalidArgumentError('a number of hosts is wanted');
   return Number(text);
+}
+
+function familyList(text: string): Family[] {
+  return text.split(',').map((word) => {
+    if (word === 'deb' || word === 'rpm') return word;
+    throw new InvalidArgumentError('deb or rpm is wanted, or a list of these with commas and no spaces');
+  });
 }
 
 function without(

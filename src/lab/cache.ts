@@ -1,8 +1,10 @@
-import { chmod, mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
+import { countDownload } from './download.js';
+import type { Family } from './family.js';
 import { takeLock } from './lock.js';
 import { requirePlainFileSystem } from './machine.js';
+import { inOverlay } from './overlay.js';
 import type { OnProgress } from './progress.js';
 import {
   downloadMegabytes,
@@ -16,8 +18,11 @@ import {
   recipeKey,
   suite,
 } from './recipe.js';
+import { writeFiles } from './root-files.js';
+import { rpmRecipeKey } from './rpm/recipe.js';
+import { makeRpmLayer, rpmParts } from './rpm/root.js';
 import { mustRun, mustScript } from './run.js';
-import { baseFiles, type LabFile } from './units.js';
+import { baseFiles } from './units.js';
 
 export const defaultCache = '/var/cache/mesh-lab';
 
@@ -31,23 +36,36 @@ interface CacheOptions {
   readonly signal?: AbortSignal;
 }
 
+/** What a host is to be made of. A host of the RPM family is made without Open vSwitch and with Docker. */
+export interface WantedRoot {
+  readonly family: Family;
+  readonly without: readonly Feature[];
+}
+
+export interface RootFileSystem {
+  /** Folders for overlayfs' `lowerdir`, uppermost first. */
+  readonly lower: readonly string[];
+  /** What the lab's mirror has to serve for such a host. */
+  readonly mirror?: string;
+}
+
 /**
- * Makes sure that the cache holds the root file systems for hosts with these features left out, one entry each.
+ * Makes sure that the cache holds the root file systems for these hosts; what only RPM hosts need is made when there is one.
  *
- * @returns for every entry of `wanted` the folders for overlayfs' `lowerdir`, uppermost first. They are complete and never
- * change: they are made under another name and renamed, by one process at a time.
+ * @returns one for every entry of `wanted`. They are complete and never change: they are made under another name and
+ * renamed, by one process at a time.
  */
-export async function rootFileSystems(
-  wanted: readonly (readonly Feature[])[],
-  options: CacheOptions,
-): Promise<string[][]> {
+export async function rootFileSystems(wanted: readonly WantedRoot[], options: CacheOptions): Promise<RootFileSystem[]> {
   const home = join(cacheDirectory(), recipeKey());
   const bare = join(home, 'bare');
-  const lowers = wanted.map((without) => {
+  const roots = wanted.map(({ family, without }): RootFileSystem => {
     const layer = layerName(without);
-    return layer === 'bare' ? [bare] : [join(home, layer), bare];
+    const debian = layer === 'bare' ? [bare] : [join(home, layer), bare];
+    if (family === 'deb') return { lower: debian };
+    const rpm = rpmLayer(home);
+    return { lower: [join(rpm, rpmParts.root), ...debian], mirror: join(rpm, rpmParts.mirror) };
   });
-  if (await allExist(lowers.flat())) return lowers;
+  if (await allExist(roots.flatMap(({ lower }) => lower))) return roots;
   const { onProgress, signal } = options;
   const lock = await takeLock(`cache${home}`, {
     onWait: (pid) =>
@@ -59,20 +77,26 @@ export async function rootFileSystems(
     await requirePlainFileSystem(home, 'MESH_LAB_CACHE');
     await removeLeftovers(home);
     if (!(await exists(bare))) await makeAtomically(bare, (draft) => makeBareRoot(draft, options));
-    for (const without of wanted) {
+    for (const { family, without } of wanted) {
       const layer = join(home, layerName(without));
-      if (await exists(layer)) continue;
-      const installed = Object.entries(features).flatMap(([feature, name]) =>
-        without.some((left) => left === feature) ? [] : [name],
-      );
-      onProgress({ phase: 'root', detail: `installing ${installed.join(' and ')} in the hosts' root file system` });
-      await makeAtomically(layer, (draft) => makeLayer(bare, draft, installed, signal));
+      if (!(await exists(layer))) {
+        const installed = Object.entries(features).flatMap(([feature, name]) =>
+          without.some((left) => left === feature) ? [] : [name],
+        );
+        onProgress({ phase: 'root', detail: `installing ${installed.join(' and ')} in the hosts' root file system` });
+        await makeAtomically(layer, (draft) => inOverlay([bare], draft, installScript, installed, signal));
+      }
+      const rpm = rpmLayer(home);
+      if (family === 'deb' || (await exists(rpm))) continue;
+      await makeAtomically(rpm, (draft) => makeRpmLayer([layer, bare], draft, options));
     }
   } finally {
     await lock.release();
   }
-  return lowers;
+  return roots;
 }
+
+const rpmLayer = (home: string): string => join(home, `rpm-${rpmRecipeKey()}`);
 
 async function makeBareRoot(draft: string, { onProgress, signal }: CacheOptions): Promise<void> {
   const started = Date.now();
@@ -81,7 +105,8 @@ async function makeBareRoot(draft: string, { onProgress, signal }: CacheOptions)
   const hook = `${draft}.hook`;
   await writeFile(hook, `#!/bin/sh\n${fetchPackagesHook}`, { mode: 0o700 });
   const counting = new AbortController();
-  const counted = countDownload(draft, counting.signal, (megabytes) =>
+  const folders = ['var/cache/apt/archives', 'var/cache/apt/archives/partial'].map((folder) => join(draft, folder));
+  const counted = countDownload(folders, counting.signal, (megabytes) =>
     say(
       `downloaded ${megabytes} of about ${downloadMegabytes} MB`,
       Math.min(0.6, (megabytes / downloadMegabytes) * 0.6),
@@ -114,63 +139,6 @@ const steps: readonly (readonly [string, string, number])[] = [
   ['running --customize-hook', 'fetching the packages of Docker and Open vSwitch', 0.75],
   ['cleaning package lists', 'tidying up', 0.95],
 ];
-
-async function countDownload(root: string, signal: AbortSignal, report: (megabytes: number) => void): Promise<void> {
-  const seen = new Map<string, number>();
-  let last = 0;
-  while (!signal.aborted) {
-    for (const folder of ['var/cache/apt/archives', 'var/cache/apt/archives/partial']) {
-      for (const name of await readdir(join(root, folder)).catch(() => [])) {
-        const size = (await stat(join(root, folder, name)).catch(() => undefined))?.size ?? 0;
-        if (name.endsWith('.deb')) seen.set(name, Math.max(size, seen.get(name) ?? 0));
-      }
-    }
-    const megabytes = Math.round([...seen.values()].reduce((sum, size) => sum + size, 0) / 1e6);
-    if (megabytes >= last + 10) {
-      last = megabytes;
-      report(megabytes);
-    }
-    await delay(500, undefined, { signal }).catch(() => {});
-  }
-}
-
-/** An overlay over the bare root in a mount namespace of its own, so that a killed run leaves no mount behind. */
-async function makeLayer(
-  bare: string,
-  draft: string,
-  packages: readonly string[],
-  signal: AbortSignal | undefined,
-): Promise<void> {
-  const work = `${draft}.work`;
-  for (const folder of [draft, join(work, 'root'), join(work, 'work')]) await mkdir(folder, { recursive: true });
-  const script = `
-mount -t overlay mesh-lab -o "lowerdir=$1,upperdir=$2,workdir=$3/work" "$3/root"
-mount -t proc proc "$3/root/proc"
-mount --bind /dev "$3/root/dev"
-root=$3/root
-install=$4
-shift 4
-exec chroot "$root" sh -c "$install" sh "$@"
-`;
-  await mustRun(
-    ['setpriv', '--pdeathsig', 'KILL', 'unshare', '--mount', 'sh', '-euc', script, 'sh']
-      .concat([bare, draft, work, installScript])
-      .concat(packages),
-    signal ? { signal } : {},
-  );
-  await rm(work, { recursive: true, force: true });
-}
-
-/** Writes files with their folders; an existing file is replaced. */
-export async function writeFiles(root: string, files: readonly LabFile[]): Promise<void> {
-  for (const file of files) {
-    const path = join(root, file.path);
-    await mkdir(dirname(path), { recursive: true, mode: 0o755 });
-    await rm(path, { force: true });
-    await writeFile(path, file.text, { mode: file.mode });
-    await chmod(path, file.mode);
-  }
-}
 
 async function makeAtomically(path: string, make: (draft: string) => Promise<void>): Promise<void> {
   const draft = `${path}.draft-${process.pid}`;

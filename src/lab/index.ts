@@ -1,4 +1,5 @@
 export { type DownOptions, labDown, removeOrphanedLabs } from './down.js';
+export { type Family, families } from './family.js';
 export { type Lab, type LabHost, openLab } from './lab.js';
 export { requireRoot } from './machine.js';
 export type { LabProgress, OnProgress } from './progress.js';

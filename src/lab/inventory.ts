@@ -1,5 +1,7 @@
 import { stringify } from 'yaml';
+import type { Family } from './family.js';
 import type { HostPlaces, LabPlaces } from './names.js';
+import { mirrorUrl, openvswitch } from './rpm/files.js';
 
 /** Where a host's SSH port on loopback is. */
 export function sshPort(portBase: number, host: { readonly number: number }): number {
@@ -7,13 +9,21 @@ export function sshPort(portBase: number, host: { readonly number: number }): nu
 }
 
 /** An Ansible inventory by which the hosts are reached from the plain shell, with the lab's own key and known_hosts. */
-export function inventoryText(lab: LabPlaces, hosts: readonly HostPlaces[], portBase: number): string {
+export function inventoryText(
+  lab: LabPlaces,
+  hosts: readonly (HostPlaces & { readonly family: Family })[],
+  portBase: number,
+): string {
   const content = {
     mesh: {
       hosts: Object.fromEntries(
         hosts.map((host) => [
           host.name,
-          { ansible_port: sshPort(portBase, host), mesh_underlay_address: host.underlayAddress },
+          {
+            ansible_port: sshPort(portBase, host),
+            mesh_underlay_address: host.underlayAddress,
+            ...(host.family === 'rpm' ? rpmSettings : {}),
+          },
         ]),
       ),
       vars: {
@@ -28,6 +38,12 @@ export function inventoryText(lab: LabPlaces, hosts: readonly HostPlaces[], port
   const head = `# Hosts of the lab '${lab.name}', written by 'mesh lab up'. SSH goes by ports on loopback; tunnels end at mesh_underlay_address.\n`;
   return head + stringify(content, { lineWidth: 0 });
 }
+
+/** Where Open vSwitch comes from on a host whose family has no package of it. */
+const rpmSettings = {
+  mesh_ovs_version: openvswitch.version,
+  mesh_ovs_url: `${mirrorUrl}/${openvswitch.file}`,
+};
 
 /** A configuration for the system's ssh: `ssh -F FILE docker41`. */
 export function sshConfigText(lab: LabPlaces, hosts: readonly HostPlaces[], portBase: number): string {

@@ -1,10 +1,12 @@
 import { readdir } from 'node:fs/promises';
 import { InputError } from '../errors.js';
+import type { Family } from './family.js';
 import { cutPower, execAttached, execInHost, hostProcesses, startHost, untilReady } from './host.js';
 import { sshPort } from './inventory.js';
 import { type HostPlaces, hostPlaces, type LabPlaces, labPlaces } from './names.js';
 import type { OnProgress } from './progress.js';
 import type { Feature } from './recipe.js';
+import { mirrorRequests } from './rpm/mirror.js';
 import { LabError, type Result, type RunOptions } from './run.js';
 import { type HostState, type LabState, readState } from './state.js';
 import { blockGre, type Capture, capture, unblockGre } from './wire.js';
@@ -19,6 +21,7 @@ export interface LabHost {
   readonly underlayAddress: string;
   /** Port on 127.0.0.1 that leads to the host's sshd. */
   readonly sshPort: number;
+  readonly family: Family;
   readonly without: readonly Feature[];
 }
 
@@ -32,6 +35,8 @@ export interface Lab {
   readonly knownHostsFile: string;
   /** Network namespace that holds the wire. */
   readonly laptop: string;
+  /** What hosts asked the lab's mirror for: one line `METHOD /path status` each, oldest first, from earlier times too. */
+  mirrorRequests(): Promise<string[]>;
   /** Network namespace of a host that is on. */
   netns(host: string): string;
   /** Runs a program in a host's namespaces as root, not by SSH. */
@@ -80,15 +85,16 @@ export function labOf(lab: LabPlaces, state: LabState): Lab {
     });
   return {
     name: lab.name,
-    hosts: state.hosts.map(({ number, without }) => {
+    hosts: state.hosts.map(({ number, family, without }) => {
       const { name, underlayAddress } = hostPlaces(lab, number);
-      return { name, number, underlayAddress, sshPort: sshPort(state.portBase, { number }), without };
+      return { name, number, underlayAddress, sshPort: sshPort(state.portBase, { number }), family, without };
     }),
     inventoryFile: state.inventoryFile,
     sshConfigFile: lab.sshConfigFile,
     keyFile: lab.keyFile,
     knownHostsFile: lab.knownHostsFile,
     laptop: lab.laptop,
+    mirrorRequests: () => mirrorRequests(lab),
     netns: (name) => place(name).netns,
     exec: async (name, argv, options) => execInHost(lab, place(name), argv, options),
     execAttached: async (name, argv) => execAttached(lab, place(name), argv),

@@ -23,6 +23,9 @@ export interface LabPlaces {
   readonly knownHostsFile: string;
   readonly sshConfigFile: string;
   readonly supervisorFile: string;
+  /** The program of the lab's mirror, and what was asked of it. */
+  readonly mirrorFile: string;
+  readonly mirrorLog: string;
   /** Network namespace that holds the wire: the place of the person's laptop. */
   readonly laptop: string;
 }
@@ -73,6 +76,8 @@ export function labPlaces(
     knownHostsFile: join(directory, 'known_hosts'),
     sshConfigFile: join(directory, 'ssh_config'),
     supervisorFile: join(directory, 'supervise'),
+    mirrorFile: join(directory, 'serve-mirror'),
+    mirrorLog: join(directory, 'mirror.log'),
     laptop: `mesh.${tag}.laptop`,
   };
 }

@@ -1,6 +1,7 @@
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import * as z from 'zod';
+import { type Family, families } from './family.js';
 import { defaultDirectory, type LabPlaces } from './names.js';
 import { type Feature, featureNames } from './recipe.js';
 import { LabError } from './run.js';
@@ -15,10 +16,13 @@ export interface LabState {
   /** The process that wants the lab gone with itself, for labs of test runs: id and start time of proc(5). */
   readonly owner?: { readonly pid: number; readonly startTime: string };
   readonly hosts: readonly HostState[];
+  /** The folder that the lab's mirror serves; there if a host needs one. */
+  readonly mirror?: string;
 }
 
 export interface HostState {
   readonly number: number;
+  readonly family: Family;
   readonly without: readonly Feature[];
   /** Folders for overlayfs' lowerdir, uppermost first: a host keeps the root it was made with. */
   readonly lower: readonly string[];
@@ -32,7 +36,15 @@ const labState = z.object({
   portBase: z.number().int(),
   inventoryFile: z.string(),
   owner: z.object({ pid: z.number().int(), startTime: z.string() }).optional(),
-  hosts: z.array(z.object({ number: z.number().int(), without: z.array(feature), lower: z.array(z.string()) })),
+  hosts: z.array(
+    z.object({
+      number: z.number().int(),
+      family: z.enum(families).default('deb'),
+      without: z.array(feature),
+      lower: z.array(z.string()),
+    }),
+  ),
+  mirror: z.string().optional(),
 });
 
 /** The state of a lab, or undefined where there is none. @throws {LabError} when the file is not one of the lab's. */
@@ -44,8 +56,8 @@ export async function readState(lab: LabPlaces): Promise<LabState | undefined> {
   if (text === undefined) return undefined;
   const parsed = labState.safeParse(parseJson(text));
   if (parsed.success) {
-    const { owner, ...state } = parsed.data;
-    return owner ? { ...state, owner } : state;
+    const { owner, mirror, ...state } = parsed.data;
+    return { ...state, ...(owner ? { owner } : {}), ...(mirror ? { mirror } : {}) };
   }
   throw new LabError(
     `${lab.stateFile} is not the state of a lab that this version of mesh knows`,

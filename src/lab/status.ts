@@ -1,4 +1,5 @@
 import { stat } from 'node:fs/promises';
+import type { Family } from './family.js';
 import { failedUnits, hostProcesses, insideHost } from './host.js';
 import { sshPort } from './inventory.js';
 import { hostPlaces, labPlaces } from './names.js';
@@ -9,6 +10,7 @@ export interface HostStatus {
   readonly name: string;
   /** `booting` until its init says that it has finished; `degraded` when a unit failed; `broken` when its supervisor is gone. */
   readonly state: 'off' | 'booting' | 'running' | 'degraded' | 'broken';
+  readonly family: Family;
   readonly underlayAddress: string;
   readonly sshPort: number;
   readonly without: readonly string[];
@@ -49,6 +51,7 @@ async function statusOf(name: string): Promise<LabStatus | undefined> {
       const { supervisor, init } = await hostProcesses(lab, host);
       return {
         name: host.name,
+        family: hostState.family,
         ...(await conditionOf(supervisor !== undefined, init?.pid)),
         underlayAddress: host.underlayAddress,
         sshPort: sshPort(state.portBase, host),

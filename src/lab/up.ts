@@ -12,6 +12,7 @@ import {
   writeAccessFiles,
 } from './access.js';
 import { rootFileSystems } from './cache.js';
+import { type Family, familyOf } from './family.js';
 import { hostProcesses, prepareHost, startHost, untilReady } from './host.js';
 import { sshPort } from './inventory.js';
 import { bootTimeoutMs, type Lab, labOf } from './lab.js';
@@ -21,6 +22,7 @@ import { defaultName, hostName, hostNumbers, hostPlaces, type LabPlaces, labPlac
 import { allProcesses, namespaceInode, startTime } from './processes.js';
 import type { OnProgress } from './progress.js';
 import type { Feature } from './recipe.js';
+import { isMirror, startMirror } from './rpm/mirror.js';
 import { LabError } from './run.js';
 import { type HostState, type LabState, readState, writeState } from './state.js';
 import { supervisorScript } from './supervisor.js';
@@ -31,7 +33,9 @@ export interface UpOptions {
   readonly name?: string;
   /** Hosts that there are to be at least; default 3 for a new lab, those it has for one that exists. */
   readonly hosts?: number;
-  /** What a host is made without, by the host's name. */
+  /** One family for all hosts, or one each in their order; default `deb` for a host that is made. */
+  readonly family?: readonly Family[];
+  /** What a host is made without, by the host's name. An RPM host never has Open vSwitch: mesh builds it there. */
   readonly without?: Readonly<Record<string, readonly Feature[]>>;
   /** Where the inventory is written; default inventory/lab.yml, or where it is for a lab that exists. */
   readonly inventoryFile?: string;
@@ -80,24 +84,28 @@ async function wantedState(lab: LabPlaces, options: UpOptions, onProgress: OnPro
     });
   }
   const existing = before?.hosts ?? [];
-  const count = Math.max(options.hosts ?? (before ? 1 : 3), existing.length);
-  const added = hostNumbers(count).filter((number) => !existing.some((host) => host.number === number));
+  const asked = options.family ?? [];
+  const count = Math.max(options.hosts ?? (before ? 1 : asked.length > 1 ? asked.length : 3), existing.length);
+  const numbers = hostNumbers(count);
+  const added = numbers.filter((number) => !existing.some((host) => host.number === number));
   checkWithout(lab, options.without ?? {}, existing, added);
+  const family = familyOf(asked, numbers);
+  checkFamilies(lab, family, existing);
+  const wanted = added.map((number) =>
+    wantedHost(number, family(number) ?? 'deb', options.without?.[hostName(number)]),
+  );
   await mkdir(lab.directory, { recursive: true, mode: 0o711 });
   await requirePlainFileSystem(lab.directory, 'MESH_LAB_DIR');
-  await checkRoots(lab, existing);
-  const lowers = await rootFileSystems(
-    added.map((number) => options.without?.[hostName(number)] ?? []),
-    { onProgress, ...(options.signal ? { signal: options.signal } : {}) },
-  );
+  await checkRoots(lab, [...existing.flatMap(({ lower }) => lower), ...(before?.mirror ? [before.mirror] : [])]);
+  const roots = await rootFileSystems(wanted, {
+    onProgress,
+    ...(options.signal ? { signal: options.signal } : {}),
+  });
   const hosts: HostState[] = [
     ...existing,
-    ...added.map((number, index) => ({
-      number,
-      without: options.without?.[hostName(number)] ?? [],
-      lower: lowers[index] ?? [],
-    })),
+    ...wanted.map((host, index) => ({ ...host, lower: roots[index]?.lower ?? [] })),
   ];
+  const mirror = roots.find((root) => root.mirror)?.mirror ?? before?.mirror;
   const started = await startTime(process.pid);
   const owner = options.owned && started ? { pid: process.pid, startTime: started } : before?.owner;
   const ports = await takeLock('ports', options.signal ? { signal: options.signal } : {});
@@ -108,7 +116,15 @@ async function wantedState(lab: LabPlaces, options: UpOptions, onProgress: OnPro
         lab.name,
         hosts.map(({ number }) => number),
       ));
-    const state: LabState = { version: 1, name: lab.name, portBase, inventoryFile, hosts, ...(owner ? { owner } : {}) };
+    const state: LabState = {
+      version: 1,
+      name: lab.name,
+      portBase,
+      inventoryFile,
+      hosts,
+      ...(owner ? { owner } : {}),
+      ...(mirror ? { mirror } : {}),
+    };
     await writeState(lab, state);
     if (before && before.inventoryFile !== inventoryFile) await removeInventory(before.inventoryFile, lab.name);
     return state;
@@ -138,8 +154,35 @@ function checkWithout(
   }
 }
 
-async function checkRoots(lab: LabPlaces, hosts: readonly HostState[]): Promise<void> {
-  for (const folder of new Set(hosts.flatMap(({ lower }) => lower))) {
+function checkFamilies(
+  lab: LabPlaces,
+  family: (number: number) => Family | undefined,
+  existing: readonly HostState[],
+): void {
+  for (const host of existing) {
+    const asked = family(host.number);
+    if (asked === undefined || asked === host.family) continue;
+    throw InputError.of(`${hostName(host.number)} of lab '${lab.name}' is a host of the ${host.family} family`, {
+      fix: `mesh lab down --name ${lab.name}, then up again`,
+    });
+  }
+}
+
+/** @throws {InputError} for an RPM host without Docker: the lab has no RPM of Docker that could be installed there. */
+function wantedHost(
+  number: number,
+  family: Family,
+  without: readonly Feature[] = [],
+): Pick<HostState, 'number' | 'family' | 'without'> {
+  if (family === 'deb') return { number, family, without };
+  if (!without.includes('docker')) return { number, family, without: ['openvswitch'] };
+  throw InputError.of(`${hostName(number)} cannot be made without Docker: RPM hosts come with it`, {
+    fix: 'leave Docker out of a host of the deb family',
+  });
+}
+
+async function checkRoots(lab: LabPlaces, folders: readonly string[]): Promise<void> {
+  for (const folder of new Set(folders)) {
     if (await stat(folder).catch(() => undefined)) continue;
     throw new LabError(
       `the root file system ${folder} of lab '${lab.name}' is gone from the cache`,
@@ -162,6 +205,8 @@ async function bringUp(
   const limit = pLimit(bootsAtOnce);
   const laptop = await namespaceInode(lab.laptop);
   const processes = allProcesses();
+  if (state.mirror && !processes.some((process) => isMirror(process, laptop, lab)))
+    await startMirror(lab, state.mirror);
   const prepared = await settled(
     state.hosts.map(async ({ number }) => {
       const host = hostPlaces(lab, number);

@@ -4,7 +4,7 @@ import { inventoryText, isInventoryOf, knownHostsText, sshConfigText } from '../
 import { hostPlaces, labPlaces } from '../../src/lab/names.js';
 
 const lab = labPlaces('demo', '/var/lib/mesh-lab');
-const hosts = [41, 42].map((number) => hostPlaces(lab, number));
+const hosts = [41, 42].map((number) => ({ ...hostPlaces(lab, number), family: 'deb' as const }));
 
 describe('inventoryText', () => {
   it('is an Ansible inventory that reaches the hosts over loopback and ends tunnels at the underlay', () => {
@@ -22,6 +22,16 @@ describe('inventoryText', () => {
           mesh_datapath: 'netdev',
         },
       },
+    });
+  });
+
+  it('says of an RPM host where Open vSwitch comes from', () => {
+    const mixed = hosts.map((host) => (host.number === 42 ? { ...host, family: 'rpm' as const } : host));
+    const { mesh } = parse(inventoryText(lab, mixed, 22_000));
+    expect(Object.keys(mesh.hosts.docker41)).toEqual(['ansible_port', 'mesh_underlay_address']);
+    expect(mesh.hosts.docker42).toMatchObject({
+      mesh_ovs_version: '3.1.0',
+      mesh_ovs_url: 'http://192.168.199.1/openvswitch-3.1.0.tar.gz',
     });
   });
 

@@ -11,12 +11,18 @@ beforeEach(async () => {
 });
 afterEach(() => rm(directory, { recursive: true }));
 
+const firstHost = {
+  number: 41,
+  family: 'deb',
+  without: ['docker'],
+  lower: ['/cache/openvswitch', '/cache/bare'],
+} as const;
 const state: LabState = {
   version: 1,
   name: 'demo',
   portBase: 22_000,
   inventoryFile: '/somewhere/lab.yml',
-  hosts: [{ number: 41, without: ['docker'], lower: ['/cache/openvswitch', '/cache/bare'] }],
+  hosts: [firstHost],
 };
 
 describe('state', () => {
@@ -33,6 +39,21 @@ describe('state', () => {
     const owned = { ...state, owner: { pid: 12, startTime: '3456' } };
     await writeState(lab, owned);
     expect(await readState(lab)).toEqual(owned);
+  });
+
+  it('keeps what the mirror serves', async () => {
+    const lab = labPlaces('demo', directory);
+    const mirrored: LabState = { ...state, mirror: '/cache/mirror', hosts: [{ ...firstHost, family: 'rpm' }] };
+    await writeState(lab, mirrored);
+    expect(await readState(lab)).toEqual(mirrored);
+  });
+
+  it('reads a lab from before there were families as one of Debian hosts', async () => {
+    const lab = labPlaces('demo', directory);
+    await writeState(lab, state);
+    const { family: _, ...old } = firstHost;
+    await writeFile(lab.stateFile, JSON.stringify({ ...state, hosts: [old] }));
+    expect(await readState(lab)).toEqual(state);
   });
 
   it('is undefined where there is no lab', async () => {
