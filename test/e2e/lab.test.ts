@@ -73,8 +73,10 @@ describe('a lab', () => {
     const apt = await up.exec('docker42', ['apt-get', 'update']);
     expect(apt.stderr).toBe('');
     expect((await up.exec('docker42', ['apt-get', 'install', '--yes', 'openvswitch-switch'])).code).toBe(0);
-    const { stdout } = await up.exec('docker42', ['ip', '-4', '-o', 'address', 'show', 'br-phy']);
-    expect(stdout).toContain('192.168.199.42/24');
+    // The service pulls the underlay's unit in, and does not wait for it.
+    const addresses = async () => (await up.exec('docker42', ['ip', '-4', '-o', 'address', 'show'])).stdout;
+    await expect.poll(addresses, { timeout: 60_000, interval: 100 }).toMatch(/br-phy +inet 192\.168\.199\.42\/24/);
+    expect(await addresses()).not.toMatch(/eth0 +inet 192\.168\.199\.42/);
   });
 
   it('runs a container that no registry was needed for', async () => {
