@@ -145,6 +145,7 @@ export function desired(input: NetworkInput): ReadonlyMap<string, MeshVariables>
         restore_script: restoreScript({
           bridge: mesh.bridge,
           dockerBridge: mesh.dockerBridge,
+          dockerService: docker.service,
           bip,
           slice: member.slice,
           mtu,

@@ -10,6 +10,8 @@ export const ROUTE_PROTOCOL = 201;
 export interface RestoreInput {
   readonly bridge: string;
   readonly dockerBridge: string;
+  /** Docker's service: `docker`. */
+  readonly dockerService: string;
   readonly bip: string;
   readonly slice: string;
   readonly mtu: number;
@@ -17,6 +19,10 @@ export interface RestoreInput {
   readonly routes: readonly { readonly to: string; readonly link: string }[];
   readonly sysctls: Readonly<Record<string, string>>;
   readonly firewall: readonly FirewallRule[];
+}
+
+function unitOf(service: string): string {
+  return service.endsWith('.service') ? service : `${service}.service`;
 }
 
 function firewallLine({ table, chain, rule, position }: FirewallRule): string {
@@ -31,7 +37,9 @@ function firewallLine({ table, chain, rule, position }: FirewallRule): string {
  * rules, the pinned MTU, routes, and last of all br0's place in docker0. It may be run at any moment, any number of times.
  *
  * It joins the bridges only where that is safe: docker0 has this host's address, and no container on it holds an address
- * outside this host's slice; two hosts would then answer for one address.
+ * outside this host's slice; two hosts would then answer for one address. While Docker does not run nobody can tell that,
+ * and asking would start it by its socket: br0 stays where it is then, and the unit fails, so that the start of Docker
+ * runs it again.
  */
 export function restoreScript(input: RestoreInput): string {
   const bridge = quote(input.bridge);
@@ -79,9 +87,23 @@ if ! ip -o -4 addr show dev ${docker} | grep -qF ${quote(` ${input.bip} `)}; the
   ip link set dev ${bridge} nomaster
   exit 1
 fi
+if ! systemctl is-active --quiet ${quote(unitOf(input.dockerService))}; then
+  echo ${quote(`Docker does not run: this is done again when it starts`)} >&2
+  exit 1
+fi
+tries=0
+until ends=$(docker network inspect bridge --format '{{range .Containers}}{{.IPv4Address}} {{end}}'); do
+  tries=$((tries + 1))
+  if [ "$tries" -ge 10 ]; then
+    echo ${quote(`Docker does not say which addresses its containers have: ${input.bridge} is not joined to ${input.dockerBridge}`)} >&2
+    ip link set dev ${bridge} nomaster
+    exit 1
+  fi
+  sleep 1
+done
 low=$(number ${quote(network)})
 mask=$((0xffffffff << (32 - ${prefix}) & 0xffffffff))
-for address in $(docker network inspect bridge --format '{{range .Containers}}{{.IPv4Address}} {{end}}' 2>/dev/null); do
+for address in $ends; do
   address=\${address%%/*}
   [ -n "$address" ] || continue
   if [ $(($(number "$address") & mask)) -ne "$low" ]; then
@@ -101,7 +123,7 @@ exit "$failed"
  * WantedBy= brings it back after a stop and a start, which PartOf= alone does not (systemd.unit(5)).
  */
 export function restoreUnit(services: readonly string[]): string {
-  const units = services.map((name) => (name.endsWith('.service') ? name : `${name}.service`)).join(' ');
+  const units = services.map(unitOf).join(' ');
   return `# Written by mesh; it is replaced at the next deploy and removed by a teardown.
 [Unit]
 Description=Join the container networks of this mesh

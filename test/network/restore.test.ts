@@ -5,6 +5,7 @@ import { restoreScript, restoreUnit } from '../../src/network/restore.js';
 const input = {
   bridge: 'br0',
   dockerBridge: 'docker0',
+  dockerService: 'docker',
   bip: '172.17.41.1/16',
   slice: '172.17.41.0/24',
   mtu: 1462,
@@ -25,6 +26,14 @@ describe('restoreScript', () => {
     const lines = restoreScript(input).trim().split('\n');
     expect(lines.at(-2)).toBe('ip link set dev br0 master docker0 || failed=1');
     expect(lines.filter((line) => line.includes(' master '))).toHaveLength(1);
+  });
+
+  it('asks Docker only where it runs: its socket would start it', () => {
+    const script = restoreScript(input);
+    const asked = script.indexOf('docker network inspect');
+    const guard = script.indexOf('systemctl is-active --quiet docker.service');
+    expect(guard).toBeGreaterThan(-1);
+    expect(guard).toBeLessThan(asked);
   });
 
   it('quotes what it is given', () => {
