@@ -19,7 +19,7 @@ export function register(program: Command): void {
     .description('make the mesh as the inventory says, and prove it')
     .action(act('deploy'));
   withHostOptions(program.command('verify [inventory]'))
-    .description('prove that every container reaches every other one, and change nothing')
+    .description('prove that hosts and their containers reach each other, and change nothing')
     .action(act('verify'));
   withApplyOptions(program.command('teardown [inventory]'))
     .description('take back what mesh made; what was there before comes back')

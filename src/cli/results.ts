@@ -2,6 +2,7 @@ import type { Converged } from '../engine/converge.js';
 import type { Plan } from '../engine/types.js';
 import type { EventStream } from '../events/stream.js';
 import type { Event } from '../events/types.js';
+import { findingLines } from '../ui/findings.js';
 import { renderPlan } from '../ui/plan.js';
 import { renderProof } from '../ui/proof-table.js';
 import { type Environment, styleFor } from '../ui/style.js';
@@ -10,6 +11,11 @@ import type { Mode } from './converge.js';
 import type { ApplyOptions } from './options.js';
 
 type Options = Partial<ApplyOptions>;
+
+/** What a proof says nothing about. */
+function unproven(event: Event): event is Extract<Event, { kind: 'finding' }> {
+  return event.kind === 'finding' && event.code === 'containers-elsewhere';
+}
 
 /** Width of a result where stdout is no terminal. */
 const COLUMNS = 100;
@@ -28,7 +34,7 @@ export function printerFor(
     collect(stream: Pick<EventStream, 'subscribe'>): { events(): readonly Event[] } {
       const kept: Event[] = [];
       stream.subscribe((event) => {
-        if (event.kind === 'probe' || event.kind === 'run.ended') kept.push(event);
+        if (event.kind === 'probe' || event.kind === 'run.ended' || unproven(event)) kept.push(event);
       });
       return { events: () => kept };
     },
@@ -46,7 +52,11 @@ export function printerFor(
       }
       if (!text) return;
       const probes = events.flatMap((event) => (event.kind === 'probe' ? [event] : []));
-      if (probes.length > 0 && !options.quiet) out(`\n${renderProof(probes, { columns, style })}\n`);
+      if (probes.length > 0 && !options.quiet) {
+        out(`\n${renderProof(probes, { columns, style })}\n`);
+        const notes = events.flatMap((event) => (unproven(event) ? findingLines(event, columns, style) : []));
+        if (notes.length > 0) out(`${notes.join('\n')}\n`);
+      }
       if (ended?.kind === 'run.ended') out(renderSummary(ended, { columns, style, quiet: options.quiet ?? false }));
     },
   };

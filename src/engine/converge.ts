@@ -7,6 +7,7 @@ import type { Playbook } from '../playbook/types.js';
 import { type ProofResult, prove } from '../proof/prove.js';
 import type { ProofHost } from '../proof/types.js';
 import type { Connection, Transport } from '../ssh/types.js';
+import { unprovenContainers } from './containers.js';
 import { exitCodeOf, summarize } from './finish.js';
 import { gather } from './gather.js';
 import { meetAll } from './meet.js';
@@ -168,7 +169,7 @@ export async function converge(input: ConvergeInput): Promise<Converged> {
   const meeting = { emit, now, pause, reconnect: connect, interests, lockTimeoutSeconds, stop };
   const { connections, facts, failures, busy } = await meetAll(gathered, applies ? meeting : undefined);
   const unreachable = new Map([...failures].map(([name, failure]) => [name, failure.message]));
-  const { plan, mesh } = prepare(prepareInput, { facts, unreachable, busy });
+  const { plan, mesh, containers } = prepare(prepareInput, { facts, unreachable, busy });
   for (const host of plan.hosts) {
     if (host.state === 'refused')
       emit({ kind: 'host.state', host: host.host, state: 'refused', ...(host.reason && { detail: host.reason }) });
@@ -211,7 +212,12 @@ export async function converge(input: ConvergeInput): Promise<Converged> {
   if ((mode === 'deploy' || mode === 'verify') && !declined && !input.stop.aborted) {
     const changed = [...outcomes.values()].some((outcome) => outcome.changed > 0);
     const scope = mode === 'verify' || changed ? 'full' : 'tunnels';
-    proof = await prove({ scope, hosts: proofHosts(plan, mesh, connections, outcomes), emit, now });
+    const proven = proofHosts(plan, mesh, connections, outcomes);
+    proof = await prove({ scope, hosts: proven, emit, now });
+    for (const { host } of proven) {
+      const those = containers.get(host.host);
+      for (const finding of those ? unprovenContainers(host.host, those) : []) emit({ kind: 'finding', ...finding });
+    }
   }
 
   const end = {

@@ -235,6 +235,8 @@ function newLock(input: PrepareInput, allotment: SliceAllotment | undefined, mtu
 export interface Prepared {
   readonly plan: Plan;
   readonly mesh: ReadonlyMap<string, MeshVariables>;
+  /** Each host's containers as they will be when the plan is done. */
+  readonly containers: ReadonlyMap<string, HostPlan['containers']>;
 }
 
 /**
@@ -280,7 +282,10 @@ export function prepare(input: PrepareInput, observed: Observed): Prepared {
     mtu,
     lock: newLock(input, allotment, mtu),
   };
-  return { plan, mesh };
+  const containers = new Map(
+    hosts.map(({ host }) => [host, containersOf(planned.after.get(host), mesh.get(host)?.docker_bridge ?? 'docker0')]),
+  );
+  return { plan, mesh, containers };
 }
 
 function busyFindings({ busy = new Map(), facts }: Observed): readonly Finding[] {
