@@ -34,4 +34,11 @@ Exit codes: 0 done, 1 something failed, 2 the input is wrong, 3 plan found diffe
 
 for (const command of [deploy, run, inventory, facts, exec, lab]) command.register(program);
 
+// Who reads no further (`mesh plan | head`) ends the output, not the run.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
+}
+
 program.parseAsync(process.argv).catch((error: unknown) => reportAndExit(error));
