@@ -32,8 +32,15 @@ async function openPlaybook(request: Request, types: readonly string[]) {
   const own = request.mode === 'teardown' ? 'playbooks/teardown.yml' : 'playbooks/deploy.yml';
   const file = request.playbook ?? packageFile(own);
   const text = await readFile(file, 'utf8').catch((error: unknown) => {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (code === 'ENOENT' || code === 'ENOTDIR') {
+      throw InputError.of(`there is no playbook ${file}`, {
+        fix: `name one that exists, or copy mesh's own: ${packageFile(own)}`,
+      });
+    }
+    if (code === 'EISDIR') throw InputError.of(`${file} is a directory`, { fix: 'name the playbook in it' });
     const reason = error instanceof Error ? error.message : String(error);
-    throw InputError.of(`the playbook ${file} cannot be read: ${reason}`, { fix: 'name a playbook that exists' });
+    throw InputError.of(`the playbook ${file} cannot be read: ${reason}`, { fix: 'make it readable for you' });
   });
   const playbook = parsePlaybook(text, request.playbook ?? own, types);
   const { tags = [], skipTags = [] } = request.options;
@@ -84,13 +91,7 @@ export async function convergeCommand(request: Request): Promise<void> {
     env,
   }).open(stream);
   const stop = new AbortController();
-  const questions = terminalQuestions({ stdin, output: stderr, screen });
-  const transport = createTransport({
-    questions,
-    acceptNew: options.acceptNew ?? false,
-    forks: options.forks,
-    askBecomePass: options.askBecomePass ?? false,
-  });
+  const typed = commandLine(request, file);
   let interrupts = 0;
   const interrupt = () => {
     interrupts += 1;
@@ -101,6 +102,13 @@ export async function convergeCommand(request: Request): Promise<void> {
     }
     stop.abort();
   };
+  const questions = terminalQuestions({ stdin, output: stderr, screen, onInterrupt: interrupt });
+  const transport = createTransport({
+    questions,
+    acceptNew: options.acceptNew ?? false,
+    forks: options.forks,
+    askBecomePass: options.askBecomePass ?? false,
+  });
   process.on('SIGINT', interrupt).on('SIGTERM', interrupt);
 
   const mode = options.check && request.mode !== 'verify' ? 'plan' : request.mode;
@@ -118,7 +126,7 @@ export async function convergeCommand(request: Request): Promise<void> {
       transport,
       run,
       who: `${userInfo().username}@${hostname()}`,
-      command: commandLine(request, file),
+      command: typed,
       forks: options.forks,
       yes: options.yes ?? false,
       restartDocker: options.restartDocker ?? false,
@@ -138,6 +146,10 @@ export async function convergeCommand(request: Request): Promise<void> {
     await screen.stop();
     print.end(proof.events(), done);
     process.exitCode = done.exitCode;
+  } catch (error) {
+    // What was going on is not what the person has to read now.
+    screen.pause();
+    throw error;
   } finally {
     await screen.stop();
     process.off('SIGINT', interrupt).off('SIGTERM', interrupt);

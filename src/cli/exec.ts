@@ -1,11 +1,17 @@
 import type { Command } from 'commander';
+import { withExamples } from './help.js';
 import { type HostOptions, withHostOptions } from './options.js';
 
 /** `mesh exec`: one command on many hosts at once. */
 export function register(program: Command): void {
-  withHostOptions(program.command('exec <pattern> <command...>'))
-    .description('run a command on hosts, all at once: mesh exec all -i inventory.yml -- uptime')
+  const command = withHostOptions(program.command('exec <pattern> <command...>'))
+    .description('run a command on hosts, all at once')
     .action(run);
+  withExamples(command, [
+    ['mesh exec all -i inventory.yml -- uptime', 'one command on every host'],
+    ['mesh exec docker41 -- ovs-vsctl show', 'on one, of ./inventory.yml'],
+    ["mesh exec all 'df -h / | tail -1'", 'one word is a line of shell'],
+  ]);
 }
 
 async function run(pattern: string, words: readonly string[], options: HostOptions): Promise<void> {

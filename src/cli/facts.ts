@@ -1,11 +1,16 @@
 import type { Command } from 'commander';
+import { withExamples } from './help.js';
 import { type HostOptions, withHostOptions } from './options.js';
 
 /** `mesh facts`: what is there on the hosts, read by one read-only script each. */
 export function register(program: Command): void {
-  withHostOptions(program.command('facts [pattern]'))
-    .description('show what hosts are in: read-only; --json gives every fact with its unit')
+  const command = withHostOptions(program.command('facts [pattern]'))
+    .description('show what is on hosts, changing nothing')
     .action(show);
+  withExamples(command, [
+    ['mesh facts -i inventory.yml', 'the gist of every host'],
+    ['mesh facts docker41 -i inventory.yml --json', 'every fact, with its unit'],
+  ]);
 }
 
 async function show(pattern: string | undefined, options: HostOptions): Promise<void> {

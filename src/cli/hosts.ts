@@ -34,5 +34,5 @@ export async function withHosts(
 
 /** One line for people about a host that could not be reached. */
 export function failureLine(failure: ConnectionFailure): string {
-  return `${failure.host}: ${failure.message}${failure.advice ? `\n  ${failure.advice}` : ''}`;
+  return `${failure.host}: ${failure.reason}${failure.advice ? `\n  ${failure.advice}` : ''}`;
 }

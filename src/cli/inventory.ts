@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander';
+import { withExamples } from './help.js';
 import { inventoryFile, openInventory } from './inventory-file.js';
 
 interface Options {
@@ -12,10 +13,10 @@ interface Options {
 
 /** `mesh inventory`: what was understood of an inventory, and where each value came from. */
 export function register(program: Command): void {
-  program
+  const command = program
     .command('inventory [inventory]')
-    .description('show the hosts, groups and variables of an inventory, and where each value came from')
-    .option('-i, --inventory <file>', 'the inventory (else $MESH_INVENTORY, else ./inventory.yml)')
+    .description('show what was understood of an inventory')
+    .option('-i, --inventory <file>', 'the inventory; else $MESH_INVENTORY or ./inventory.yml')
     .addOption(
       new Option(
         '--list',
@@ -27,6 +28,12 @@ export function register(program: Command): void {
     .option('-l, --limit <pattern>', 'only these hosts, e.g. web:&prod:!docker42')
     .option('--json', 'as JSON')
     .action((file: string | undefined, options: Options) => show(inventoryFile(file, options), options));
+  withExamples(command, [
+    ['mesh inventory inventory.yml', 'hosts, addresses, slices, groups'],
+    ['mesh inventory inventory.yml --graph', 'groups and hosts as a tree'],
+    ['mesh inventory inventory.yml --host docker41', 'its variables and their origin'],
+    ['mesh inventory inventory.yml --list --json', 'as ansible-inventory --list'],
+  ]);
 }
 
 async function show(file: string, options: Options): Promise<void> {

@@ -1,6 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { InputError } from '../errors.js';
 import type { Family, Feature, LabProgress, LabStatus } from '../lab/index.js';
+import { withExamples } from './help.js';
 
 interface Named {
   readonly name: string;
@@ -15,7 +16,17 @@ interface UpFlags extends Named {
 
 /** Adds `mesh lab` with its subcommands: throw-away hosts on this machine. */
 export function register(program: Command): void {
-  const lab = program.command('lab').description('throw-away hosts on this machine, for trying and testing mesh');
+  const lab = program
+    .command('lab')
+    .description('throw-away hosts on this machine, to try mesh (root)')
+    .helpCommand(false);
+  withExamples(lab, [
+    ['mesh lab up', 'three hosts, and inventory/lab.yml'],
+    ['mesh deploy inventory/lab.yml', 'the mesh over them'],
+    ['mesh lab exec docker41 -- ovs-vsctl show', 'a look into one'],
+    ['mesh lab off docker43', 'then deploy: what does mesh say?'],
+    ['mesh lab down', 'removes them'],
+  ]);
   const name = () => new Option('--name <name>', 'which lab').default('default');
 
   lab
@@ -54,7 +65,12 @@ export function register(program: Command): void {
     .description('reboot a host and wait until it answers again')
     .argument('<host>')
     .addOption(name())
-    .action((host: string, flags: Named) => reported(async () => (await open(flags)).reboot(host)));
+    .action((host: string, flags: Named) =>
+      reported(async () => {
+        await (await open(flags)).reboot(host);
+        say(`${host} is up again`);
+      }),
+    );
   lab
     .command('off')
     .description('switch a host off')
@@ -62,20 +78,37 @@ export function register(program: Command): void {
     .addOption(name())
     .option('--cut', 'at once, as if its plug was pulled')
     .action((host: string, flags: Named & { cut?: boolean }) =>
-      reported(async () => (await open(flags)).powerOff(host, { cut: flags.cut === true })),
+      reported(async () => {
+        await (await open(flags)).powerOff(host, { cut: flags.cut === true });
+        say(`${host} is off; mesh lab on ${host}${named(flags)} switches it on`);
+      }),
     );
   lab
     .command('on')
     .description('switch a host on and wait until it answers')
     .argument('<host>')
     .addOption(name())
-    .action((host: string, flags: Named) => reported(async () => (await open(flags)).powerOn(host)));
+    .action((host: string, flags: Named) =>
+      reported(async () => {
+        await (await open(flags)).powerOn(host);
+        say(`${host} is on`);
+      }),
+    );
   lab
     .command('down')
     .description('remove a lab with everything of it; the cache of root file systems stays')
     .addOption(name())
     .option('--all', 'all labs of this machine')
     .action((flags: Named & { all?: boolean }) => reported(() => down(flags)));
+}
+
+function say(sentence: string): void {
+  process.stdout.write(`${sentence}\n`);
+}
+
+/** The option that a lab's name asks for, ready to be typed. */
+function named({ name }: Named): string {
+  return name === 'default' ? '' : ` --name ${name}`;
 }
 
 /** Ends with one sentence for what a lab could not do; other errors are not the person's. */
@@ -116,22 +149,20 @@ async function up(flags: UpFlags): Promise<void> {
       signal: interrupted.signal,
     });
     const seconds = ((Date.now() - started) / 1000).toFixed(1);
-    const named = flags.name === 'default' ? '' : ` --name ${flags.name}`;
     process.stdout.write(
       [
         `lab '${lab.name}' is up after ${seconds} s: ${lab.hosts.map((host) => host.name).join(', ')}`,
         `  inventory  ${lab.inventoryFile}`,
         `  ssh        ssh -F ${lab.sshConfigFile} ${lab.hosts[0]?.name}`,
         `  next       mesh deploy ${lab.inventoryFile}`,
-        `  remove     mesh lab down${named}`,
+        `  remove     mesh lab down${named(flags)}`,
         '',
       ].join('\n'),
     );
   } catch (error) {
     if (!interrupted.signal.aborted) throw error;
-    const named = flags.name === 'default' ? '' : ` --name ${flags.name}`;
     process.stderr.write(
-      `interrupted: 'mesh lab up${named}' goes on from here, 'mesh lab down${named}' removes what there is\n`,
+      `interrupted: 'mesh lab up${named(flags)}' goes on from here, 'mesh lab down${named(flags)}' removes what there is\n`,
     );
     process.exitCode = 130;
   } finally {

@@ -18,8 +18,8 @@ export interface PlanOptions extends HostOptions {
   readonly diff?: boolean;
   readonly commands?: boolean;
   readonly detailedExitcode?: boolean;
-  readonly tags: readonly string[];
-  readonly skipTags: readonly string[];
+  readonly tags?: readonly string[];
+  readonly skipTags?: readonly string[];
 }
 
 /** Options of the commands that change hosts. */
@@ -32,7 +32,7 @@ export interface ApplyOptions extends PlanOptions {
 
 function positive(text: string): number {
   const number = Number(text);
-  if (!Number.isInteger(number) || number < 1) throw new InvalidArgumentError('a whole number from 1 on is wanted');
+  if (!Number.isInteger(number) || number < 1) throw new InvalidArgumentError('It must be a whole number, 1 or more.');
   return number;
 }
 
@@ -42,14 +42,14 @@ function seconds(text: string): number {
   return number;
 }
 
-function words(text: string, before: readonly string[]): readonly string[] {
+function words(text: string, before: readonly string[] = []): readonly string[] {
   return [...before, ...text.split(',').filter(Boolean)];
 }
 
 /** Adds the options of every command that works with hosts. */
 export function withHostOptions(command: Command): Command {
   return command
-    .option('-i, --inventory <file>', 'the inventory (else $MESH_INVENTORY, else ./inventory.yml)')
+    .option('-i, --inventory <file>', 'the inventory; else $MESH_INVENTORY or ./inventory.yml')
     .option('-l, --limit <pattern>', 'contact and change only these hosts, e.g. web:&prod:!docker42')
     .option('-f, --forks <n>', 'hosts at the same time', positive, 50)
     .option('--accept-new', 'record unknown host keys without asking')
@@ -65,8 +65,8 @@ export function withPlanOptions(command: Command): Command {
   return withHostOptions(command)
     .option('--diff', 'show what is there before and after each change')
     .option('--commands', 'show the exact command of each change')
-    .option('--tags <tags>', 'only tasks with one of these tags', words, [])
-    .option('--skip-tags <tags>', 'no tasks with one of these tags', words, []);
+    .option('--tags <tags>', 'only tasks with one of these tags', words)
+    .option('--skip-tags <tags>', 'no tasks with one of these tags', words);
 }
 
 /** Adds the options of the commands that change hosts. */

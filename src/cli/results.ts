@@ -41,7 +41,8 @@ export function printerFor(
     plan(plan: Plan, mode: Mode): void {
       if (!text || (options.quiet && mode !== 'plan')) return;
       const { diff = false, commands = false } = options;
-      out(`${renderPlan(plan, { diff, commands, columns, color: style.color, style })}\n`);
+      const shown = mode === 'teardown' ? { slices: false, nothing: 'No changes. Nothing of mesh is there.' } : {};
+      out(`${renderPlan(plan, { diff, commands, columns, color: style.color, style, ...shown })}\n`);
     },
     end(events: readonly Event[], done: Converged): void {
       const ended = events.find((event) => event.kind === 'run.ended');
@@ -56,7 +57,7 @@ export function printerFor(
         out(`\n${renderProof(probes, { columns, style })}\n`);
         const notes = events.flatMap((event) => (unproven(event) ? findingLines(event, columns, style) : []));
         if (notes.length > 0) out(`${notes.join('\n')}\n`);
-      }
+      } else if (done.applied && !options.quiet) out('');
       if (ended?.kind === 'run.ended') out(renderSummary(ended, { columns, style, quiet: options.quiet ?? false }));
     },
   };

@@ -52,6 +52,8 @@ export interface Converged {
   readonly exitCode: number;
   readonly plan: Plan;
   readonly proof: ProofResult | null;
+  /** Whether anything was run on a host. */
+  readonly applied: boolean;
 }
 
 function now(): number {
@@ -97,7 +99,9 @@ async function consent(input: ConvergeInput, plan: Plan): Promise<boolean> {
   if (input.yes) return true;
   const changes = plan.hosts.reduce((sum, host) => sum + countChanges(host), 0);
   const hosts = plan.hosts.filter((host) => countChanges(host) > 0).length;
-  const answer = await input.conversation.confirm(`Make these ${changes} changes on ${hosts} hosts?`);
+  const answer = await input.conversation.confirm(
+    `Make ${changes === 1 ? 'this change' : `these ${changes} changes`} on ${hosts === 1 ? '1 host' : `${hosts} hosts`}?`,
+  );
   if (answer === undefined) {
     throw InputError.of('nobody is here to agree to the plan', { fix: 'add --yes to run it without asking' });
   }
@@ -168,7 +172,7 @@ export async function converge(input: ConvergeInput): Promise<Converged> {
   const { lockTimeoutSeconds, stop } = input;
   const meeting = { emit, now, pause, reconnect: connect, interests, lockTimeoutSeconds, stop };
   const { connections, facts, failures, busy } = await meetAll(gathered, applies ? meeting : undefined);
-  const unreachable = new Map([...failures].map(([name, failure]) => [name, failure.message]));
+  const unreachable = new Map([...failures].map(([name, failure]) => [name, failure.reason]));
   const { plan, mesh, containers } = prepare(prepareInput, { facts, unreachable, busy });
   for (const host of plan.hosts) {
     if (host.state === 'refused')
@@ -179,9 +183,12 @@ export async function converge(input: ConvergeInput): Promise<Converged> {
   emit({
     kind: 'plan.ready',
     changes,
-    hosts: plan.hosts.map((host) => ({ host: host.host, changes: countChanges(host) })),
+    hosts: plan.hosts
+      .filter(({ state }) => state !== 'unreachable')
+      .map((host) => ({ host: host.host, changes: countChanges(host) })),
   });
-  if (mode !== 'verify') input.conversation.showPlan(plan);
+  // Who has just typed Ctrl-C wants no more to read than where things are.
+  if (mode !== 'verify' && !input.stop.aborted) input.conversation.showPlan(plan);
 
   let outcomes: ReadonlyMap<string, HostOutcome> = new Map();
   let declined = false;
@@ -240,5 +247,5 @@ export async function converge(input: ConvergeInput): Promise<Converged> {
     durationMs: Math.round(now() - startedAt),
     hosts: summary,
   });
-  return { exitCode, plan, proof };
+  return { exitCode, plan, proof, applied: outcomes.size > 0 };
 }

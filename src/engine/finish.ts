@@ -44,7 +44,7 @@ function summarizeHost(end: RunEnd, host: HostPlan): HostSummary {
   const again = `once that is mended: ${end.command}`;
   if (host.state === 'unreachable') {
     const failure = end.failures.get(host.host);
-    const message = failure?.message ?? host.reason ?? 'it could not be reached';
+    const message = failure?.reason ?? host.reason ?? 'it could not be reached';
     const advice = failure?.advice ? `${failure.advice}; then: ${end.command}` : `when it is back: ${end.command}`;
     return { host: host.host, state: 'unreachable', changed: 0, left: 0, error: { message }, next: advice };
   }

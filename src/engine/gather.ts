@@ -30,7 +30,7 @@ export async function gather(
         return { host: name, connection, facts };
       } catch (error) {
         if (!(error instanceof ConnectionFailure)) throw error;
-        emit({ kind: 'host.state', host: name, state: 'unreachable', detail: error.message });
+        emit({ kind: 'host.state', host: name, state: 'unreachable', detail: error.reason });
         return { host: name, failure: error };
       }
     }),

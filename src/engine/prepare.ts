@@ -277,7 +277,7 @@ export function prepare(input: PrepareInput, observed: Observed): Prepared {
     playbook: input.playbook.file,
     plays: input.playbook.plays.map(({ name, serial }) => ({ name, ...(serial !== undefined && { serial }) })),
     hosts,
-    findings: [...found, ...planned.findings, ...waitingFindings(hosts)],
+    findings: [...found, ...planned.findings],
     slices: [...(allotment?.slices ?? [])].map(([host, { slice, because }]) => ({ host, slice, because })),
     mtu,
     lock: newLock(input, allotment, mtu),
@@ -302,15 +302,4 @@ function busyFindings({ busy = new Map(), facts }: Observed): readonly Finding[]
     const sentence = `another run is changing this host now (${by}): what is said of it here may be different in a moment`;
     return [{ host, code: 'host-changing', severity: 'warn', sentence }];
   });
-}
-
-function waitingFindings(hosts: readonly HostPlan[]): readonly Finding[] {
-  return hosts
-    .filter((host) => host.state === 'unreachable')
-    .map((host) => ({
-      code: 'waiting-for-host',
-      severity: 'warn',
-      sentence: `${host.host} cannot be reached: tunnels to it are waiting, neither made nor removed`,
-      fix: 'run the same command again when it is back',
-    }));
 }

@@ -110,7 +110,7 @@ export async function runPlan(input: RunInput): Promise<ReadonlyMap<string, Host
   };
 
   const stopRunning = () => {
-    emit({ kind: 'stopping', reason: 'interrupted: running steps end, no new ones begin' });
+    emit({ kind: 'stopping', reason: 'running steps end, no new ones begin (Ctrl-C again: leave at once)' });
     for (const host of running) sendStop(connections.get(host));
   };
   input.stop.addEventListener('abort', stopRunning, { once: true });

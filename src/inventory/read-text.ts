@@ -18,7 +18,9 @@ export async function readInventoryText(file: string): Promise<string> {
     const near = await candidates(code === 'EISDIR' ? join(file, 'inventory.yml') : file);
     if (code === 'ENOENT' || code === 'ENOTDIR') {
       throw InputError.of(`there is no file ${file}`, {
-        fix: near ?? 'name an inventory: mesh … INVENTORY, -i INVENTORY, or $MESH_INVENTORY',
+        fix:
+          near ??
+          'name an inventory: `mesh deploy FILE`, `-i FILE` or $MESH_INVENTORY; to try it on this machine: mesh lab up',
       });
     }
     if (code === 'EISDIR') throw InputError.of(`${file} is a directory`, { fix: near ?? 'name the YAML file in it' });
@@ -38,11 +40,13 @@ async function candidates(file: string): Promise<string | undefined> {
       : undefined;
   }
   const names = present.filter((name) => /\.(ya?ml|json)$/.test(name)).sort();
+  // JSON is YAML, but what lies about as .json is hardly ever an inventory.
+  const likely = names.filter((name) => !name.endsWith('.json'));
   const same = names.find((name) => basename(name, extname(name)) === basename(file, extname(file)));
   const best = same ?? nearest(basename(file), names);
   if (best) return `did you mean ${join(directory, best)}?`;
-  return names.length > 0
-    ? `YAML files there: ${names.slice(0, 4).join(', ')}${names.length > 4 ? ', …' : ''}`
+  return likely.length > 0
+    ? `YAML files there: ${likely.slice(0, 4).join(', ')}${likely.length > 4 ? ', …' : ''}`
     : undefined;
 }
 

@@ -87,13 +87,13 @@ export function notSsh(route: Route): ConnectionFailure {
   );
 }
 
-/** The server hung up before the handshake was done: what sshd does beyond MaxStartups. */
+/** The other end hung up before the handshake was done: a forwarded port of a host that is off, or sshd beyond MaxStartups. */
 export function droppedEarly(route: Route): ConnectionFailure {
   return failure(
     route.host,
     'lost',
     `${route.host}: ${at(route)} closed the connection before the SSH handshake was done`,
-    'sshd may have too many connections (MaxStartups; lower --forks), or a firewall or fail2ban refuses this machine',
+    'check that the host is on and its sshd runs; else sshd has too many connections (MaxStartups; lower --forks), or fail2ban refuses this machine',
   );
 }
 

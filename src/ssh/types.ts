@@ -23,6 +23,12 @@ export class ConnectionFailure extends Error {
     super(message);
     this.name = 'ConnectionFailure';
   }
+
+  /** The message without the host's name before it: for places that name the host themselves. */
+  get reason(): string {
+    const lead = `${this.host}: `;
+    return this.message.startsWith(lead) ? this.message.slice(lead.length) : this.message;
+  }
 }
 
 /** How a remote command ended. `lost`: the connection went away first; nothing is known of the command. */

@@ -29,7 +29,11 @@ export function lastingRows(model: Model, event: Event, frame: Frame): Row[] {
       const text = `Looked at ${missing > 0 ? `${reached} of ` : ''}${plural(Math.max(model.hosts.size, reached), 'host')}`;
       const hosts = event.hosts.filter((host) => host.changes > 0).length;
       const aside =
-        event.changes === 0 ? 'nothing to change' : `${plural(event.changes, 'change')} on ${plural(hosts, 'host')}`;
+        reached === 0 && missing > 0
+          ? ''
+          : event.changes === 0
+            ? 'nothing to change'
+            : `${plural(event.changes, 'change')} on ${plural(hosts, 'host')}`;
       const spans: Span[] = [{ text, tone: 'plain' }];
       return [layout(frame, 0, missing > 0 ? warning : done, spans, aside, duration(model.latest - model.startedAt))];
     }

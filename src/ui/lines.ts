@@ -69,9 +69,11 @@ export function linesOf(model: Model, event: Event, { verbose, quiet, style }: W
     case 'plan.ready': {
       const hosts = event.hosts.filter((host) => host.changes > 0).length;
       const text =
-        event.changes === 0
-          ? 'Plan: nothing to change'
-          : `Plan: ${plural(event.changes, 'change')} on ${plural(hosts, 'host')}`;
+        event.hosts.length === 0 && model.hosts.size > 0
+          ? 'Plan: no host could be looked at'
+          : event.changes === 0
+            ? 'Plan: nothing to change'
+            : `Plan: ${plural(event.changes, 'change')} on ${plural(hosts, 'host')}`;
       return loud(said('good', symbols.done, text));
     }
     case 'play.started': {

@@ -11,6 +11,10 @@ export interface PlanOptions {
   /** Show the exact commands. */
   readonly commands: boolean;
   readonly columns: number;
+  /** Show which host has which part of the container network. Default: yes. */
+  readonly slices?: boolean;
+  /** What is said where nothing is to be done. */
+  readonly nothing?: string;
   /** How to write; `color: true` without a style means colours and Unicode. */
   readonly color: boolean;
   readonly style?: Style;
@@ -25,17 +29,19 @@ const NOTHING = 'No changes. Everything is as it should be.';
 export function renderPlan(plan: Plan, options: PlanOptions): string {
   const style = options.style ?? createStyle({ color: options.color, unicode: true });
   const total = plan.hosts.reduce((sum, host) => sum + countChanges(host), 0);
+  // Of hosts that were all out of reach nothing is known that a slice could be built on.
+  const asked = (options.slices ?? true) && plan.hosts.some((host) => host.state === 'ready');
   const sections = [
     ...sameHosts(
       plan.hosts.filter((host) => countChanges(host) > 0),
       options,
     ).map((group) => hostSection(group, options, style)),
-    noteSection(plan, style),
-    total > 0 || plan.lock ? sliceSection(plan, style) : [],
+    noteSection(plan, options.columns, style),
+    asked && (total > 0 || plan.lock) ? sliceSection(plan, style) : [],
     containerSection(plan, options.columns, style),
     findingSection(plan, options.columns, style),
     absentSection(plan, options.columns, style),
-    [closing(plan, total, style)],
+    [closing(plan, total, style, options.nothing ?? NOTHING)],
   ];
   return sections
     .filter((lines) => lines.length > 0)
@@ -161,7 +167,7 @@ function commandLines(prompt: string, command: string, { paint }: Style): string
   });
 }
 
-function noteSection(plan: Plan, { paint, symbols }: Style): string[] {
+function noteSection(plan: Plan, columns: number, { paint, symbols }: Style): string[] {
   const notes = new Map<string, string[]>();
   for (const host of plan.hosts) {
     for (const note of host.plays.flatMap((play) => play.tasks.flatMap((task) => task.notes))) {
@@ -169,8 +175,20 @@ function noteSection(plan: Plan, { paint, symbols }: Style): string[] {
       if (!hosts.includes(host.host)) notes.set(note, [...hosts, host.host]);
     }
   }
-  return [...notes].map(([note, hosts]) => `${paint('dim', symbols.note)} ${names(hosts)}: ${clean(note)}`);
+  return [...notes].flatMap(([note, hosts]) => {
+    const [first = '', ...rest] = wrap(`${names(hosts)}: ${clean(note)}`, columns - 3);
+    return [`${paint('dim', symbols.note)} ${first}`, ...rest.map((line) => `  ${line}`)];
+  });
 }
+
+/** Where a slice comes from, for people who have not read how slices are allotted. */
+const REASONS: ReadonlyMap<string, string> = new Map([
+  ['given', 'as mesh_slice says'],
+  ['lock', 'as before (lock file)'],
+  ['record', 'as before (noted on the host)'],
+  ['seed rule', 'by the last number of its address'],
+  ['next free', 'the next free one'],
+]);
 
 /** Rows of the slices table that are shown before it is folded. */
 const SLICES_SHOWN = 16;
@@ -185,12 +203,12 @@ function sliceSection(plan: Plan, { paint, symbols }: Style): string[] {
     `${paint('strong', 'Slices')}${mtu}`,
     ...shown.map(({ host, slice, because }) => {
       const text = `  ${column(clean(host), hosts)}  ${column(clean(slice), slices)}`;
-      return `${text}  ${paint('dim', clean(because))}`.trimEnd();
+      return `${text}  ${paint('dim', REASONS.get(because) ?? clean(because))}`.trimEnd();
     }),
   ];
   const more = plan.slices.length - shown.length;
   if (more > 0) lines.push(`  ${paint('dim', `${symbols.ellipsis} and ${plural(more, 'more host')}`)}`);
-  if (plan.lock) lines.push(`  ${paint('dim', `recorded in ${clean(plan.lock.file)}`)}`);
+  if (plan.lock) lines.push(`  ${paint('dim', `a deploy records them in ${clean(plan.lock.file)}`)}`);
   return lines;
 }
 
@@ -250,15 +268,17 @@ function absentSection(plan: Plan, columns: number, { paint, symbols }: Style): 
     });
 }
 
-function closing(plan: Plan, total: number, { paint, symbols }: Style): string {
+function closing(plan: Plan, total: number, { paint, symbols }: Style, nothing: string): string {
   const absent = plan.hosts.filter((host) => host.state !== 'ready');
   const left = absent.length === 0 ? '' : `; nothing on ${names(absent.map((host) => host.host))}`;
   if (total === 0) {
-    if (absent.length === 0) return paint('good', NOTHING);
+    if (absent.length === 0) return paint('good', nothing);
     const seen = plan.hosts.length - absent.length;
     return seen === 0
       ? `${paint('bad', symbols.failed)} No host could be planned`
-      : `No changes on the other ${plural(seen, 'host')}`;
+      : seen === 1
+        ? 'No changes on the other host'
+        : `No changes on the other ${seen} hosts`;
   }
   const hosts = plan.hosts.filter((host) => countChanges(host) > 0).length;
   const changes = plan.hosts.flatMap((host) => host.plays.flatMap((p) => p.tasks.flatMap((task) => task.changes)));

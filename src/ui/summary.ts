@@ -1,6 +1,6 @@
 import type { EventBody, HostState, HostSummary } from '../events/types.js';
 import { createStyle, type Style, type Tone } from './style.js';
-import { clean, cleanLines, column, duration, plural, width, wrap } from './text.js';
+import { clean, cleanLines, column, duration, names, plural, width, wrap } from './text.js';
 
 export type RunEnded = Omit<Extract<EventBody, { kind: 'run.ended' }>, 'kind'>;
 
@@ -48,9 +48,9 @@ export function renderSummary(ended: RunEnded, options: SummaryOptions): string 
   for (const host of needy) lines.push(hostLine(host, room, style), ...errorLines(host, columns, style));
   const nexts = sameNext(ended.hosts.filter((host) => !quiet || needsPerson(host)));
   for (const { next, hosts } of nexts) {
-    const who =
-      hosts.length === ended.hosts.length || nexts.length === 1 ? 'Next' : `Next, for ${hosts.map(clean).join(', ')}`;
-    lines.push(`${style.paint('active', style.symbols.arrow)} ${who}: ${clean(next)}`);
+    const who = nexts.length === 1 ? 'Next' : `Next, for ${names(hosts)}`;
+    const [first = '', ...rest] = wrap(`${who}: ${clean(next)}`, columns - 3);
+    lines.push(`${style.paint('active', style.symbols.arrow)} ${first}`, ...rest.map((line) => `  ${line}`));
   }
   lines.push(closingLine(ended, style));
   return lines.join('\n');
@@ -98,11 +98,19 @@ function errorLines(host: HostSummary, columns: number, { symbols, paint }: Styl
   return lines;
 }
 
-/** What to type, once for all hosts that need the same. */
+/**
+ * What to type, once for all hosts that need the same: where only addresses, ports and names in it differ, the first
+ * host's stands for all.
+ */
 function sameNext(hosts: readonly HostSummary[]): { next: string; hosts: string[] }[] {
-  const groups = new Map<string, string[]>();
-  for (const { host, next } of hosts) if (next !== undefined) groups.set(next, [...(groups.get(next) ?? []), host]);
-  return [...groups].map(([next, list]) => ({ next, hosts: list }));
+  const groups = new Map<string, { next: string; hosts: string[] }>();
+  for (const { host, next } of hosts) {
+    if (next === undefined) continue;
+    const kind = next.replaceAll(host, '').replace(/\d+/g, '0');
+    const group = groups.get(kind) ?? { next, hosts: [] };
+    groups.set(kind, { ...group, hosts: [...group.hosts, host] });
+  }
+  return [...groups.values()];
 }
 
 function closingLine(ended: RunEnded, { symbols, paint }: Style): string {
@@ -117,14 +125,17 @@ function closingLine(ended: RunEnded, { symbols, paint }: Style): string {
   if (ended.exitCode === 130) {
     return `${paint('warn', symbols.stopped)} Interrupted: ${parts.join(', ')} on ${hosts}  ${took}`;
   }
+  const planned = count('planned');
+  const toDo = `${plural(left, 'change')} to do on ${plural(planned, 'host')}`;
+  if (ended.changed === 0 && planned > 0) {
+    if (bad.length === 0) return `${paint('active', symbols.waiting)} ${toDo}; nothing was changed  ${took}`;
+    const what = bad.map(([state, n]) => `${n} ${state}`).join(', ');
+    return `${paint('bad', symbols.failed)} ${toDo}; ${what}; nothing was changed  ${took}`;
+  }
   if (bad.length > 0 || ended.exitCode === 1 || ended.exitCode === 4) {
     const what = bad.map(([state, n]) => `${n} ${state}`).join(', ');
     const fine = `${count('done')} of ${hosts} done`;
     return `${paint('bad', symbols.failed)} ${[fine, what, ...parts].filter(Boolean).join(', ')}  ${took}`;
-  }
-  const planned = count('planned');
-  if (ended.changed === 0 && planned > 0) {
-    return `${paint('active', symbols.waiting)} ${left} ${left === 1 ? 'change' : 'changes'} to do on ${plural(planned, 'host')}; nothing was changed  ${took}`;
   }
   return `${paint('good', symbols.done)} Done: ${parts.join(', ')} on ${hosts}  ${took}`;
 }

@@ -60,8 +60,8 @@ describe('renderPlan', () => {
 
       Slices  MTU 1462 inside the mesh
         docker41  172.17.41.0/24  its address ends in 41
-        docker42  172.17.42.0/24  lock
-        recorded in inventory.lock
+        docker42  172.17.42.0/24  as before (lock file)
+        a deploy records them in inventory.lock
 
       Containers
         i docker41: 2 of 3 containers are on the mesh; these are not: db (backend)
@@ -125,6 +125,20 @@ describe('renderPlan', () => {
     const text = renderPlan(planOf([hostPlan('a', []), off]), plain);
     expect(text).not.toContain('as it should be');
     expect(text).toContain('✖ b  unreachable: timeout');
+    expect(text).toContain('No changes on the other host');
+    expect(renderPlan(planOf([hostPlan('a', [])]), { ...plain, nothing: 'Nothing is there.' })).toBe(
+      'Nothing is there.',
+    );
+  });
+
+  it('tells no slices where no host was seen, or where they do not matter', () => {
+    const slices = [{ host: 'a', slice: '172.17.41.0/24', because: 'seed rule' }];
+    const rest = { slices, lock: { file: 'inventory.lock', text: '' } };
+    const off = hostPlan('a', [], { state: 'unreachable', reason: 'timeout', plays: [] });
+    expect(renderPlan(planOf([off], rest), plain)).not.toContain('172.17.41.0/24');
+    const seen = planOf([hostPlan('a', [change('x')])], rest);
+    expect(renderPlan(seen, plain)).toContain('a  172.17.41.0/24  by the last number of its address');
+    expect(renderPlan(seen, { ...plain, slices: false })).not.toContain('172.17.41.0/24');
   });
 
   it('lets nothing from a host move the cursor', () => {

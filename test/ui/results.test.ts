@@ -134,6 +134,33 @@ describe('renderSummary', () => {
     expect(text).toContain('✖ docker50');
   });
 
+  it('says once what hosts need that differ only in name and port, and keeps the words together', () => {
+    const refused = (host: string, port: number) => ({
+      host,
+      state: 'unreachable' as const,
+      changed: 0,
+      left: 0,
+      error: { message: `127.0.0.1:${port} does not let root in` },
+      next: `check that the public half of the key is there; to see more: ssh -v -p ${port} root@${host}; then: mesh plan`,
+    });
+    const hosts = [refused('docker41', 22041), refused('docker42', 22042)];
+    const text = renderSummary({ exitCode: 4, changed: 0, durationMs: 900, hosts }, { columns: 60 });
+    expect(text.match(/Next/g)).toHaveLength(1);
+    expect(text).toContain('→ Next: check that the public half of the key is there; to\n  see more: ssh -v -p 22041');
+  });
+
+  it('does not call a plan done of which a host is missing, nor one that was declined', () => {
+    const planned = { host: 'a', state: 'planned', changed: 0, left: 5 } as const;
+    const off = { host: 'b', state: 'unreachable', changed: 0, left: 0, error: { message: 'off' } } as const;
+    const base = { changed: 0, durationMs: 900 };
+    expect(renderSummary({ ...base, exitCode: 4, hosts: [planned, off] }, { columns: 80 })).toContain(
+      '✖ 5 changes to do on 1 host; 1 unreachable; nothing was changed',
+    );
+    expect(renderSummary({ ...base, exitCode: 1, hosts: [planned] }, { columns: 80 })).toContain(
+      '◌ 5 changes to do on 1 host; nothing was changed',
+    );
+  });
+
   it('says that a run was interrupted, or has nothing done yet', () => {
     const base = { changed: 1, durationMs: 900 };
     const stopped = { host: 'a', state: 'stopped', changed: 1, left: 2, next: 'mesh deploy' } as const;
