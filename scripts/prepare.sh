@@ -17,7 +17,12 @@ node -e 'const [major, minor] = process.versions.node.split(".").map(Number); pr
 # the optional packages of every platform in the lock file, and not every registry lists them.
 installed=node_modules/.mesh-lockfile
 if ! cmp -s package-lock.json "$installed"; then
-  say 'installing npm packages …'
+  say 'Installing npm packages into node_modules/ (about 100, as package-lock.json says) …'
   npm install --no-save --no-audit --no-fund --loglevel=error >&2
   cp package-lock.json "$installed"
 fi
+
+build() {
+  say 'Building dist/ …'
+  npm run --silent build
+}

@@ -12,7 +12,7 @@ if [ "$(id -u)" -ne 0 ] || [ "$(uname -s)" != Linux ]; then
       ;;
   esac
 fi
-npm run --silent build
+build
 
 report=$(mktemp)
 trap 'rm -f "$report"' EXIT

@@ -140,7 +140,7 @@ describe('wrong files', () => {
   });
 
   it('takes a limit that leaves no host for a mistake, not for a mesh that is as it should be', async () => {
-    await writeFile(join(folder, 'two.yml'), 'all: { hosts: { a: { ansible_host: 127.0.0.1 } } }\n');
+    await writeFile(join(folder, 'two.yml'), 'all: { hosts: { a: { ansible_host: 192.168.199.41 } } }\n');
     expect(mesh('plan', 'two.yml', '--limit', 'a:!a')).toMatchObject({
       status: 2,
       stdout: '',
@@ -150,7 +150,7 @@ describe('wrong files', () => {
   });
 
   it('names the playbook that is not there', async () => {
-    await writeFile(join(folder, 'one.yml'), 'all: { hosts: { a: { ansible_host: 127.0.0.1 } } }\n');
+    await writeFile(join(folder, 'one.yml'), 'all: { hosts: { a: { ansible_host: 192.168.199.41 } } }\n');
     const { stderr, status } = mesh('run', 'no.yml', '-i', 'one.yml');
     expect(status).toBe(2);
     expect(stderr).toMatch(/^there is no playbook no\.yml\n {2}fix: name one that exists/);
