@@ -38,7 +38,7 @@ function positive(text: string): number {
 
 function seconds(text: string): number {
   const number = Number(text);
-  if (!/^\d+$/.test(text) || number > 86_400) throw new InvalidArgumentError('whole seconds are wanted, a day at most');
+  if (!/^\d+$/.test(text) || number > 86_400) throw new InvalidArgumentError('It must be whole seconds, a day at most.');
   return number;
 }
 
@@ -74,6 +74,6 @@ export function withApplyOptions(command: Command): Command {
   return withPlanOptions(command)
     .option('-y, --yes', 'do not ask before changing anything')
     .option('-C, --check', 'plan only: change nothing')
-    .option('--lock-timeout <seconds>', 'how long to wait for hosts that another run is changing', seconds, 0)
+    .option('--lock-timeout <seconds>', 'wait this long for hosts that another run changes', seconds, 0)
     .option('--restart-docker', 'agree to restarts of dockerd that touch running containers');
 }
