@@ -30,7 +30,8 @@ describe.each(['yaml.txt', 'shape.txt', 'variables.txt', 'mesh.txt'])('%s', (fil
 
 describe('what is not there, or no file of YAML', () => {
   const two = { 'inventory.yml': 'all:\n  hosts:\n    docker41:\n    docker42:\n' };
-  const name = 'name an inventory: mesh … INVENTORY, -i INVENTORY, or $MESH_INVENTORY';
+  const name =
+    'name an inventory: `mesh deploy FILE`, `-i FILE` or $MESH_INVENTORY; to try it on this machine: mesh lab up';
 
   it.each<[string, { readonly [path: string]: string | Uint8Array }, string, string]>([
     ['nothing is there', {}, 'inventory.yml', `there is no file inventory.yml\n  fix: ${name}`],
