@@ -12,7 +12,7 @@ const containerFormat = [
   .map(([key, field]) => `"${key}":{{json ${field}}}`)
   .join(',');
 
-const infoFormat = ['ServerVersion', 'LiveRestoreEnabled', 'OperatingSystem', 'SecurityOptions', 'DockerRootDir']
+const infoFormat = ['ServerVersion', 'LiveRestoreEnabled', 'OperatingSystem', 'SecurityOptions', 'DockerRootDir', 'Swarm']
   .map((key) => `"${key}":{{json .${key}}}`)
   .join(',');
 

@@ -8,6 +8,8 @@ const infoSchema = z.object({
   OperatingSystem: z.string().default(''),
   SecurityOptions: z.array(z.string()).nullish(),
   DockerRootDir: z.string().default(''),
+  /** Anything but `inactive` is a swarm: pending, active, error, locked (Docker's API, LocalNodeState). */
+  Swarm: z.object({ LocalNodeState: z.string().default('') }).nullish(),
 });
 
 const networksSchema = z.array(
@@ -66,6 +68,7 @@ const nothing: DockerFacts = {
   flags: [],
   flavour: 'engine',
   liveRestore: false,
+  swarm: false,
   networks: [],
   containers: [],
 };
@@ -98,6 +101,7 @@ export function parseDocker(sections: Sections): Fact<DockerFacts> {
     flags: words,
     flavour: flavourOf(info, words),
     liveRestore: info.LiveRestoreEnabled,
+    swarm: !['', 'inactive'].includes(info.Swarm?.LocalNodeState ?? ''),
     networks: networks.map(readNetwork).sort((a, b) => (a.name < b.name ? -1 : 1)),
     containers: [...containers].sort((a, b) => (a.name < b.name ? -1 : 1)),
   });

@@ -2,7 +2,7 @@ import { good, known, linesOf, type Sections, unknown } from './fact.js';
 import type { Fact, Interests, ServiceFact, SystemFacts } from './types.js';
 
 const modules = ['openvswitch', 'vport_gre', 'ip_gre', 'vport_vxlan', 'vport_geneve', 'br_netfilter'];
-const actorUnits = ['NetworkManager', 'systemd-networkd', 'firewalld'];
+const actorUnits = ['NetworkManager', 'systemd-networkd', 'firewalld', 'kubelet', 'k3s', 'k3s-agent'];
 
 /** Leaves boot, kernel and ids (ID and ID_LIKE of os-release) in shell variables for the sections that follow. */
 export const systemScript = `

@@ -59,7 +59,7 @@ export interface SystemFacts {
   readonly diskFreeBytes: number;
   /** Modules that the running kernel has, loaded, built in or loadable: of openvswitch, vport_gre, ip_gre, vport_vxlan, vport_geneve, br_netfilter. */
   readonly modules: readonly string[];
-  /** NetworkManager, systemd-networkd, firewalld, ufw: those that are active. */
+  /** Of NetworkManager, systemd-networkd, firewalld, ufw, kubelet, k3s, k3s-agent: those that are active. */
   readonly actors: readonly string[];
 }
 
@@ -144,6 +144,8 @@ export interface DockerFacts {
   /** Where the client or dockerd come from when mesh cannot handle it. */
   readonly flavour: 'engine' | 'snap' | 'rootless' | 'podman' | 'desktop';
   readonly liveRestore: boolean;
+  /** It is a node of a swarm, or was until it was locked. */
+  readonly swarm: boolean;
   readonly networks: readonly DockerNetwork[];
   readonly containers: readonly Container[];
 }

@@ -2,18 +2,10 @@ import type { Finding } from '../events/types.js';
 import type { HostFacts } from '../facts/types.js';
 import { containsCidr, parseCidr } from './address.js';
 import { allowedMtu, linkOf, type Member, meshMtu, type NetworkInput } from './desired.js';
+import { type HostFinding, refuse, warn } from './finding.js';
 import { dockerSource, openvSwitchSource } from './origin.js';
+import { surroundings } from './surroundings.js';
 import { TUNNEL_KINDS } from './tunnels.js';
-
-type HostFinding = Finding & { readonly host: string };
-
-function refuse(member: Member, code: string, sentence: string, fix: string): HostFinding {
-  return { host: member.host.name, code, severity: 'refuse', sentence, fix };
-}
-
-function warn(member: Member, code: string, sentence: string, fix?: string): HostFinding {
-  return { host: member.host.name, code, severity: 'warn', sentence, ...(fix !== undefined && { fix }) };
-}
 
 function underlay(member: Member, facts: HostFacts): readonly HostFinding[] {
   if (!facts.addresses.known) {
@@ -153,29 +145,6 @@ function origins(member: Member, facts: HostFacts): readonly HostFinding[] {
   return found;
 }
 
-function twins(members: readonly Member[]): readonly HostFinding[] {
-  const byId = new Map<string, Member[]>();
-  for (const member of members) {
-    const id = member.facts?.system.known ? member.facts.system.value.machineId : '';
-    if (id) byId.set(id, [...(byId.get(id) ?? []), member]);
-  }
-  return [...byId.values()]
-    .filter((same) => same.length > 1)
-    .flatMap((same) =>
-      same.map((member) =>
-        warn(
-          member,
-          'same-machine-id',
-          `it has the same machine-id as ${same
-            .filter((other) => other !== member)
-            .map((other) => other.host.name)
-            .join(', ')}: one is a clone of the other, or two names lead to one host`,
-          'give every host a machine-id of its own (systemd-machine-id-setup)',
-        ),
-      ),
-    );
-}
-
 /**
  * What stands against a mesh before anything is changed. Hosts with a finding of severity `refuse` are left alone and
  * their neighbours wait for them.
@@ -194,5 +163,5 @@ export function preflight(input: NetworkInput): readonly Finding[] {
     input.members.length === 1
       ? [{ code: 'one-host', severity: 'note', sentence: 'the inventory has one host: there are no tunnels to make' }]
       : [];
-  return [...perHost, ...twins(looked), ...alone];
+  return [...perHost, ...surroundings(looked), ...alone];
 }

@@ -208,6 +208,20 @@ describe('Docker', () => {
     expect(value(facts(output(['docker', 'podman', ''])).docker)).toMatchObject({ flavour: 'podman', running: false });
   });
 
+  it.each([
+    ['active', true],
+    ['locked', true],
+    ['inactive', false],
+    [undefined, false],
+  ])('knows a node of a swarm by its state %s', (state, swarm) => {
+    const answer = api({ ...info, ...(state && { Swarm: { NodeID: '', LocalNodeState: state } }) });
+    const parts = [
+      ['docker-flags', 0, 'dockerd\0'],
+      ['docker-policies', 0, ''],
+    ] as const;
+    expect(value(facts(output(...parts, ['docker', 0, answer])).docker)).toMatchObject({ swarm });
+  });
+
   it('is unknown where an answer is an error, not understood, or lacks the policies', () => {
     const flags = ['docker-flags', 0, 'dockerd\0'] as const;
     const why = (...rest: (readonly [string, number | string, string])[]) => facts(output(flags, ...rest)).docker;

@@ -1,4 +1,4 @@
-import type { HostFacts, Link, SystemFacts } from '../../src/facts/types.js';
+import type { DockerFacts, HostFacts, Link, SystemFacts } from '../../src/facts/types.js';
 import type { Host, MeshSettings } from '../../src/inventory/types.js';
 import type { Member } from '../../src/network/desired.js';
 
@@ -33,7 +33,7 @@ const system: SystemFacts = {
   clock: 1,
   uptimeSeconds: 1,
   memoryBytes: 1,
-  diskFreeBytes: 1,
+  diskFreeBytes: 10e9,
   modules: ['openvswitch', 'vport_gre'],
   actors: [],
 };
@@ -44,6 +44,7 @@ export interface MemberOptions {
   readonly number?: number;
   readonly mesh?: Partial<MeshSettings>;
   readonly system?: Partial<SystemFacts>;
+  readonly docker?: Partial<DockerFacts>;
   readonly linkMtu?: number;
   readonly address?: string;
   readonly facts?: Partial<HostFacts>;
@@ -67,7 +68,7 @@ export function member(options: MemberOptions = {}): Member {
   const facts: HostFacts = {
     host: name,
     tookMs: 1,
-    system: { known: true, value: { ...system, machineId: name, ...options.system } },
+    system: { known: true, value: { ...system, machineId: name, hostname: name, ...options.system } },
     links: { known: true, value: [{ ...eth0, mtu: options.linkMtu ?? 1500 }] },
     addresses: {
       known: true,
@@ -84,8 +85,10 @@ export function member(options: MemberOptions = {}): Member {
         flags: [],
         flavour: 'engine',
         liveRestore: false,
+        swarm: false,
         networks: [],
         containers: [],
+        ...options.docker,
       },
     },
     iptables: { known: true, value: { installed: true, policies: { 'filter/INPUT': 'ACCEPT' }, rules: [] } },

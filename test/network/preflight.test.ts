@@ -65,6 +65,41 @@ describe('preflight', () => {
     ]);
   });
 
+  it('warns of host names that two hosts share', () => {
+    const same = { system: { hostname: 'localhost' }, mesh: { datapath: 'system' as const } };
+    expect(findings({ number: 41, ...same }, { number: 42, ...same })).toEqual([
+      'warn same-hostname docker41',
+      'warn same-hostname docker42',
+    ]);
+  });
+
+  it('finds the one clock that is off', () => {
+    const at = (number: number, clock: number) => ({
+      number,
+      system: { clock },
+      mesh: { datapath: 'system' as const },
+    });
+    expect(findings(at(41, 1000), at(42, 1003), at(43, 90_000))).toEqual(['warn clock-off docker43']);
+    expect(findings(at(41, 1000), at(42, 1030), at(43, 1059))).toEqual([]);
+  });
+
+  it.each<[string, MemberOptions, string[]]>([
+    ['the disk is full', { system: { diskFreeBytes: 3e6 } }, ['refuse disk-full docker41']],
+    ['the disk is nearly full', { system: { diskFreeBytes: 300e6 } }, ['warn disk-scarce docker41']],
+    [
+      'it is in a Kubernetes cluster',
+      { system: { actors: ['NetworkManager', 'k3s-agent'] } },
+      ['warn kubernetes docker41'],
+    ],
+    ['it is in a swarm', { docker: { swarm: true } }, ['warn swarm docker41']],
+    ['its Docker is old', { docker: { version: '1.13.1' } }, ['warn docker-old docker41']],
+    ['its Docker is old enough', { docker: { version: '17.06.2-ce' } }, []],
+    ['its Docker is new', { docker: { version: '28.2.2' } }, []],
+  ])('looks around: %s', (_, options, wanted) => {
+    const first = { ...options, mesh: { datapath: 'system' as const } };
+    expect(findings(first, { number: 42, mesh: { datapath: 'system' } })).toEqual(wanted);
+  });
+
   it('warns where the userspace datapath cannot reach the underlay', () => {
     expect(findings({ number: 41 }, { number: 42 })).toEqual([
       'warn netdev-underlay docker41',

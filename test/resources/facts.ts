@@ -48,6 +48,7 @@ export function hostFacts(changes: Partial<HostFacts> = {}): HostFacts {
       flags: ['/usr/sbin/dockerd', '-H', 'fd://'],
       flavour: 'engine',
       liveRestore: false,
+      swarm: false,
       networks: [
         {
           name: 'bridge',

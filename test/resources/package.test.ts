@@ -65,6 +65,7 @@ describe('package', () => {
       flags: [],
       flavour: 'engine' as const,
       liveRestore: false,
+      swarm: false,
       networks: [],
       containers: [],
     });

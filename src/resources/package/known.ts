@@ -55,6 +55,7 @@ const docker: KnownPackage = {
           flags: [],
           flavour: 'engine',
           liveRestore: false,
+          swarm: false,
           networks: running
             ? [
                 {
@@ -85,6 +86,7 @@ const docker: KnownPackage = {
       flags: [],
       flavour: 'engine',
       liveRestore: false,
+      swarm: false,
       networks: [],
       containers: [],
     } as const;
