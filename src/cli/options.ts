@@ -38,7 +38,8 @@ function positive(text: string): number {
 
 function seconds(text: string): number {
   const number = Number(text);
-  if (!/^\d+$/.test(text) || number > 86_400) throw new InvalidArgumentError('It must be whole seconds, a day at most.');
+  if (!/^\d+$/.test(text) || number > 86_400)
+    throw new InvalidArgumentError('It must be whole seconds, a day at most.');
   return number;
 }
 

@@ -3,7 +3,7 @@ import { statusText } from '../../src/cli/lab.js';
 
 describe('statusText', () => {
   it('tells each host with how to reach it, and what is wrong with it', () => {
-    const host = { family: 'debian', state: 'running', without: [], failedUnits: [] } as const;
+    const host = { family: 'deb', state: 'running', without: [], failedUnits: [] } as const;
     const text = statusText({
       name: 'default',
       inventoryFile: 'inventory/lab.yml',
@@ -26,8 +26,8 @@ describe('statusText', () => {
       [
         "lab 'default'  inventory/lab.yml",
         '  half made',
-        '  docker41  running   192.168.199.41  ssh 127.0.0.1:22041',
-        '  docker42  off       192.168.199.42  ssh 127.0.0.1:22042  made without openvswitch  failed: docker.service',
+        '  docker41  running   deb  192.168.199.41  ssh 127.0.0.1:22041',
+        '  docker42  off       deb  192.168.199.42  ssh 127.0.0.1:22042  made without openvswitch  failed: docker.service',
         '',
       ].join('\n'),
     );
