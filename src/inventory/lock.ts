@@ -195,7 +195,11 @@ function issueFaults(issue: z.core.$ZodIssue, root: YamlMap, text: string, fix: 
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.map((key) => {
       const at = placeOf(root, [...issue.path, key], true);
-      const known = didYouMean(key, KEYS);
+      // A name that belongs elsewhere in the file is no help here.
+      const known = didYouMean(
+        key,
+        KEYS.filter((one) => one !== key),
+      );
       return { message: `"${key}" does not belong here`, at, excerpt: excerpt(text, at), fix: known ?? 'remove it' };
     });
   }

@@ -55,7 +55,7 @@ function unique(hosts: readonly Host[]): Host[] {
 function matchPart(inventory: Pool): (part: string) => Host[] {
   const byName = new Map(inventory.hosts.map((host) => [host.name, host]));
   const named = (names: Iterable<string>) => [...names].flatMap((name) => byName.get(name) ?? []);
-  const inGroup = (name: string): Host[] => named(name === 'all' ? byName.keys() : membersOf(inventory, name));
+  const inGroup = (name: string): Host[] => named(membersOf(inventory, name));
   return (part) => {
     const plain = byName.get(part);
     if (plain) return [plain];

@@ -9,6 +9,12 @@ export function syntaxFault(
   text: string,
   place: (offset: number) => Position,
 ): Fault {
+  const merge = /^<{7}( |\r?$)/m.exec(text);
+  if (merge) {
+    const start = place(merge.index);
+    const fix = 'keep one side, and remove the lines that start with <<<<<<<, ======= and >>>>>>>';
+    return { message: 'a merge was left unfinished here', at: start, excerpt: excerpt(text, start), fix };
+  }
   const at = place(openQuote(document, error) ?? error.pos[0]);
   const line = text.split(/\r?\n/)[at.line - 1] ?? '';
   if (error.code === 'TAB_AS_INDENT' || /^ *\t/.test(line)) {
