@@ -18,7 +18,7 @@ async function run(pattern: string, words: readonly string[], options: HostOptio
   const [{ withHosts, failureLine }, { ConnectionFailure }, { createLineReader }] = await Promise.all([
     import('./hosts.js'),
     import('../ssh/types.js'),
-    import('../engine/journal.js'),
+    import('../lines.js'),
   ]);
   // One word is a shell's line, as with ssh and `ansible -m shell`; several are the words of one command.
   const { quoteAll } = await import('../quote.js');

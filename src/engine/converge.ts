@@ -206,6 +206,7 @@ export async function converge(input: ConvergeInput): Promise<Converged> {
           connections.set(name, connection);
           return connection;
         },
+        underlays: prepareInput.underlays,
         forks: input.forks,
         emit,
         now,

@@ -1,5 +1,5 @@
+import { createLineReader } from '../lines.js';
 import type { Connection } from '../ssh/types.js';
-import { createLineReader } from './journal.js';
 import { type LockRequest, lockCommand, parseLockAnswer } from './lock.js';
 
 export interface HeldLock {

@@ -1,5 +1,6 @@
 import type { Emit, HostSummary, StepState } from '../events/types.js';
-import { createLineReader, type Frame, type JournalEntry, parseJournalLine } from './journal.js';
+import { createLineReader } from '../lines.js';
+import { type Frame, type JournalEntry, parseJournalLine } from './journal.js';
 
 /** Bytes of a step's output that are kept for its error message. */
 const OUTPUT_KEPT = 4096;

@@ -2,6 +2,7 @@ import pLimit from 'p-limit';
 import type { Emit } from '../events/types.js';
 import type { Connection } from '../ssh/types.js';
 import { applyPlay, type PlayResult, type Step } from './apply.js';
+import { fileFetcher } from './fetch-files.js';
 import type { FollowContext } from './follow.js';
 import { type HeldLock, holdLock, type LockResult } from './hold-lock.js';
 import { stopScript } from './program.js';
@@ -14,6 +15,8 @@ export interface RunInput {
   /** Connections to the hosts whose plan is ready. */
   readonly connections: ReadonlyMap<string, Connection>;
   readonly reconnect: (host: string) => Promise<Connection>;
+  /** The hosts' addresses among each other; files go from host to host over them. */
+  readonly underlays?: ReadonlyMap<string, string>;
   /** Hosts that are worked on at the same time. */
   readonly forks: number;
   readonly emit: Emit;
@@ -109,6 +112,13 @@ export async function runPlan(input: RunInput): Promise<ReadonlyMap<string, Host
     },
   };
 
+  const fetchFiles = fileFetcher({
+    ...input,
+    connections,
+    reconnect: context.reconnect,
+    underlays: input.underlays ?? new Map(),
+  });
+
   const stopRunning = () => {
     emit({ kind: 'stopping', reason: 'running steps end, no new ones begin (Ctrl-C again: leave at once)' });
     for (const host of running) sendStop(connections.get(host));
@@ -151,7 +161,14 @@ export async function runPlan(input: RunInput): Promise<ReadonlyMap<string, Host
       of: plan.plays.length,
       hosts: hosts.map(({ host }) => host),
     });
-    for (const batch of batches(hosts, serial)) {
+    const lacking = await fetchFiles(hosts);
+    for (const [host, message] of lacking) {
+      const state = input.stop.aborted ? 'stopped' : 'failed';
+      results.set(host, { state, changed: results.get(host)?.changed ?? 0, error: { message } });
+      emit({ kind: 'host.state', host, state, detail: message });
+    }
+    const able = hosts.filter(({ host }) => !lacking.has(host));
+    for (const batch of batches(able, serial)) {
       if (input.stop.aborted) break;
       await Promise.all(
         batch.map(({ host, play }) =>

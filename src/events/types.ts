@@ -112,6 +112,24 @@ export type EventBody =
       readonly command?: string;
       readonly output?: string;
     }
+  | {
+      /** A file on its way to a host that needs it for a step. */
+      readonly kind: 'transfer';
+      readonly host: string;
+      /** Its name, without folders. */
+      readonly file: string;
+      /** The host that it comes from, or `the laptop`. */
+      readonly from: string;
+      /** `direct`: from host to host. */
+      readonly via: 'direct' | 'laptop';
+      /** `broken`: it is tried in another way; `failed`: it is not. */
+      readonly state: 'started' | 'running' | 'done' | 'broken' | 'failed';
+      readonly bytes: number;
+      /** The file's size. */
+      readonly of: number;
+      readonly durationMs: number;
+      readonly detail?: string;
+    }
   | { readonly kind: 'waiting'; readonly host: string; readonly detail: string }
   | { readonly kind: 'proof.started'; readonly scope: 'tunnels' | 'full'; readonly pairs: number }
   | {

@@ -42,7 +42,7 @@ export interface ChannelWork {
   /** Resolves if the stream `stdin` breaks, which may be before there is a channel. */
   readonly stdinFailed?: Promise<Error> | undefined;
   readonly holdStdin: boolean;
-  readonly onStdout?: ((chunk: Buffer) => void) | undefined;
+  readonly onStdout?: ((chunk: Buffer) => unknown) | undefined;
   readonly onStderr?: ((chunk: Buffer) => void) | undefined;
   readonly timeoutMs?: number | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -153,7 +153,7 @@ export function runChannel(client: Client, channel: ClientChannel, work: Channel
         if (wire.prompt !== undefined) feed();
       }
       if (rest.length === 0) return;
-      if (work.onStdout) work.onStdout(rest);
+      if (work.onStdout) holdBack(channel, work.onStdout(rest));
       else stdout.push(rest);
     });
     channel.stderr.on('data', (chunk: Buffer) => {
@@ -204,6 +204,14 @@ export function runChannel(client: Client, channel: ClientChannel, work: Channel
     // Under sudo, input that comes too early could be taken for the password.
     if (wire.prompt === undefined) feed();
   });
+}
+
+/** Reads no more from a channel until `taken` has settled: then the host's own writes wait as well. */
+function holdBack(channel: ClientChannel, taken: unknown): void {
+  if (!(taken instanceof Promise)) return;
+  const goOn = (): void => void channel.resume();
+  channel.pause();
+  taken.then(goOn, goOn);
 }
 
 function tooLong(host: string, ms: number): ConnectionFailure {

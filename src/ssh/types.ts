@@ -49,8 +49,11 @@ export interface ExecOptions {
   readonly holdStdin?: boolean;
   /** Run as the host's become user (root) when the inventory says become; default true. */
   readonly privileged?: boolean;
-  /** Called with every piece as it comes; the pieces are then not collected into the outcome. */
-  readonly onStdout?: (chunk: Buffer) => void;
+  /**
+   * Called with every piece as it comes; the pieces are then not collected into the outcome. Nothing more is read from the
+   * host until a promise that it returns has settled.
+   */
+  readonly onStdout?: (chunk: Buffer) => unknown;
   readonly onStderr?: (chunk: Buffer) => void;
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;

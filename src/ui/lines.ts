@@ -2,7 +2,7 @@ import type { EventStream } from '../events/stream.js';
 import type { Event, Finding, HostState } from '../events/types.js';
 import type { Screen } from './screen.js';
 import type { Style, Tone } from './style.js';
-import { clean, cleanLines, duration, names, plural, runTitle, waitingPhrase } from './text.js';
+import { bytes, clean, cleanLines, duration, names, plural, runTitle, waitingPhrase } from './text.js';
 import { emptyModel, type Model, reduce } from './view-model.js';
 
 export interface LinesOptions {
@@ -93,6 +93,8 @@ export function linesOf(model: Model, event: Event, { verbose, quiet, style }: W
       return detailed(`  ${on(event.host, clean(event.line))}`);
     case 'step.ended':
       return stepLines(event, { verbose, quiet, style });
+    case 'transfer':
+      return transferLines(event, { verbose, quiet, style });
     case 'waiting': {
       return loud(said('dim', symbols.waiting, on(event.host, waitingPhrase(event.detail))));
     }
@@ -183,6 +185,29 @@ function stepLines(event: Extract<Event, { kind: 'step.ended' }>, { verbose, qui
         ...output.map((line) => `    ${symbols.pipe} ${line}`),
       ];
     }
+  }
+}
+
+function transferLines(event: Extract<Event, { kind: 'transfer' }>, { verbose, quiet, style }: Wanted): string[] {
+  const { symbols, paint } = style;
+  const way = event.via === 'laptop' && event.from !== 'the laptop' ? `${event.from} through the laptop` : event.from;
+  const gets = `${paint('strong', clean(event.host))} gets ${clean(event.file)} from ${clean(way)}`;
+  const detail = event.detail === undefined ? '' : `: ${clean(event.detail)}`;
+  switch (event.state) {
+    case 'started':
+      return verbose && !quiet ? [`${paint('dim', symbols.dot)} ${gets} ...`] : [];
+    case 'running':
+      return [];
+    case 'done': {
+      const rate = event.durationMs > 0 ? `, ${bytes(Math.round((event.of * 1000) / event.durationMs))}/s` : '';
+      return quiet
+        ? []
+        : [`${paint('good', symbols.done)} ${gets}, ${bytes(event.of)}${detail === '' ? rate : detail}`];
+    }
+    case 'broken':
+      return quiet ? [] : [`${paint('warn', symbols.warning)} ${gets}, which broke off${detail}; trying another way`];
+    case 'failed':
+      return [`${paint('bad', symbols.failed)} ${gets}, which failed${detail}`];
   }
 }
 

@@ -1,9 +1,10 @@
 import type { HostPlan, Plan, PlannedChange, PlannedTask } from '../engine/types.js';
 import { countChanges } from '../engine/types.js';
+import type { FileNeed } from '../resources/types.js';
 import { findingLines } from './findings.js';
 import { lineDiff } from './line-diff.js';
 import { createStyle, type Style, type Tone } from './style.js';
-import { clean, cleanLines, column, names, plural, width, wrap } from './text.js';
+import { bytes, clean, cleanLines, column, names, plural, width, wrap } from './text.js';
 
 export interface PlanOptions {
   /** Show what is before and after each change. */
@@ -87,6 +88,7 @@ function sameHosts(hosts: readonly HostPlan[], { diff, commands }: PlanOptions):
             change.sentence,
             change.guard !== undefined,
             change.fates ?? [],
+            change.needs ?? [],
             commands ? [change.command, change.guard] : [],
             diff ? [change.before, change.after] : [],
           ]),
@@ -138,6 +140,10 @@ function changeLines(change: PlannedChange, { diff, commands, columns }: PlanOpt
     const told = wrap(`containers: ${fates}`, columns - 9);
     lines.push(...told.map((line) => `        ${paint('warn', line)}`));
   }
+  for (const need of change.needs ?? []) {
+    const told = wrap(needSentence(need), columns - 9);
+    lines.push(...told.map((line) => `        ${paint('dim', line)}`));
+  }
   if (commands) {
     if (change.guard !== undefined) lines.push(...commandLines('if', change.guard, style));
     lines.push(...commandLines('$', change.command, style));
@@ -150,6 +156,15 @@ function changeLines(change: PlannedChange, { diff, commands, columns }: PlanOpt
     }
   }
   return lines;
+}
+
+/** `from docker41: openvswitch-3.1.0-1.el9.x86_64.rpm, 2.1 MB`. */
+function needSentence(need: FileNeed): string {
+  const from = 'host' in need.from ? need.from.host : 'the laptop';
+  const path = 'host' in need.from ? need.from.path : need.from.laptop;
+  const size = need.size === undefined ? '' : `, ${bytes(need.size)}`;
+  const made = need.sha256 === null ? ', which is made before' : '';
+  return `from ${clean(from)}: ${clean(path)}${size}${made}`;
 }
 
 const DIFF: Readonly<Record<'same' | 'gone' | 'new' | 'gap', readonly [string, Tone]>> = {

@@ -128,7 +128,7 @@ function hostRow(model: Model, host: HostView, names: number, withSentence: bool
 }
 
 function counter(host: HostView): Span[] {
-  if (!host.step || host.error) return [];
+  if (!host.step || host.step.of === 0 || host.error) return [];
   return [{ text: `${host.step.step}/${host.step.of}  `, tone: 'dim' }];
 }
 

@@ -165,6 +165,20 @@ export function duration(ms: number): string {
   return `${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, '0')} min`;
 }
 
+/** A number of bytes: `812 bytes`, `2.1 MB`, by powers of ten as disks and networks are sold. */
+export function bytes(n: number): string {
+  const units = ['kB', 'MB', 'GB', 'TB'] as const;
+  if (n < 1000) return plural(n, 'byte');
+  let value = n;
+  let unit: string = units[0];
+  for (const one of units) {
+    value /= 1000;
+    unit = one;
+    if (value < 999.5) break;
+  }
+  return `${value < 9.95 ? value.toFixed(1) : value.toFixed(0)} ${unit}`;
+}
+
 /** Names in a sentence: all of them while they are few, else the first ones and how many more. */
 export function names(list: readonly string[], most = 6): string {
   if (list.length <= most) return list.map(clean).join(', ');

@@ -1,3 +1,4 @@
+import { bytes } from './text.js';
 import type { Event, EventBody, Finding, HostState, ProbeState } from '../events/types.js';
 
 /** Everything that a screen knows of one host. Times are milliseconds since the epoch, by the events' clock. */
@@ -23,6 +24,7 @@ export interface HostView {
 export interface StepView {
   readonly task: string;
   readonly sentence: string;
+  /** Counts from 1; 0 of 0 while a file comes. */
   readonly step: number;
   readonly of: number;
   readonly startedAt: number;
@@ -177,6 +179,8 @@ export function reduce(model: Model, event: Event): Model {
       );
     case 'step.ended':
       return stepEnded(next, event, at);
+    case 'transfer':
+      return onHost(next, event.host, at, (host) => transferred(host, event, at));
     case 'waiting':
       return onHost(next, event.host, at, (host) => ({ ...host, waitingFor: { detail: event.detail, since: at } }));
     case 'proof.started':
@@ -246,6 +250,21 @@ function planned(model: Model, event: Extract<Event, { kind: 'plan.ready' }>): M
       return count === undefined ? host : { ...host, planned: count };
     }),
   };
+}
+
+/** A file that comes is shown as a step of its own, before those of the program. */
+function transferred(host: HostView, event: Extract<Event, { kind: 'transfer' }>, at: number): HostView {
+  const { step: _step, waitingFor: _waiting, ...rest } = host;
+  if (event.state !== 'started' && event.state !== 'running') return rest;
+  const step: StepView = {
+    task: 'files',
+    sentence: `get ${event.file} from ${event.from}`,
+    step: 0,
+    of: 0,
+    startedAt: at - event.durationMs,
+    line: `${bytes(event.bytes)} of ${bytes(event.of)}`,
+  };
+  return { ...rest, step };
 }
 
 function beginTask(tasks: readonly TaskView[], task: string, at: number): readonly TaskView[] {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { createFrameReader, createLineReader, type Frame, parseJournalLine } from '../../src/engine/journal.js';
+import { createFrameReader, type Frame, parseJournalLine } from '../../src/engine/journal.js';
 import { type LockRequest, lockCommand, parseLockAnswer, waitScript } from '../../src/engine/lock.js';
 import {
   applyProgram,
@@ -14,6 +14,7 @@ import {
   startScript,
   stopScript,
 } from '../../src/engine/program.js';
+import { createLineReader } from '../../src/lines.js';
 import type { PlannedChange } from '../../src/engine/types.js';
 
 const run = promisify(execFile);

@@ -1,0 +1,33 @@
+import type { Connection } from '../ssh/types.js';
+import type { SpreadContext } from './types.js';
+
+/** Pauses after a try to make a lost connection again, in milliseconds: as many tries as there are. */
+const RECONNECT_PAUSES_MS: readonly number[] = [500, 1000, 2000, 4000];
+
+/** The host's connection, made anew if it is gone; a sentence where that cannot be. Never rejects. */
+export async function alive(context: SpreadContext, host: string): Promise<Connection | string> {
+  const connection = context.connection(host);
+  if (!connection) return `there is no connection to ${host}`;
+  if (!(await isGone(connection))) return connection;
+  let why = '';
+  for (const wait of RECONNECT_PAUSES_MS) {
+    if (context.stop.aborted) return 'it was stopped from here';
+    try {
+      return await context.reconnect(host);
+    } catch (error) {
+      why = error instanceof Error ? error.message : String(error);
+    }
+    context.emit({ kind: 'waiting', host, detail: `the connection was lost (${why}); connecting again` });
+    await context.pause(wait);
+  }
+  return `the connection is gone and could not be made again (${why})`;
+}
+
+function isGone(connection: Connection): Promise<boolean> {
+  // Settled by now, or not: the second promise takes a few turns longer than one that is settled already.
+  const not = Promise.resolve()
+    .then(() => undefined)
+    .then(() => undefined)
+    .then(() => false);
+  return Promise.race([connection.closed.then(() => true), not]);
+}
