@@ -161,10 +161,13 @@ export async function converge(input: ConvergeInput): Promise<Converged> {
   });
 
   const interests = foreseeInterests(prepareInput);
-  const byName = new Map(hosts.map((host) => [host.name, host]));
-  const connect = (name: string): Promise<Connection> => {
+  // A file may come from a host that has no part in the playbook.
+  const byName = new Map(inventory.hosts.map((host) => [host.name, host]));
+  const selected = new Set(inventory.selected);
+  const connect = async (name: string): Promise<Connection> => {
     const host = byName.get(name);
-    if (!host) throw new Error(`${name} is not in this run`);
+    if (!host) throw new Error(`${name} is not in the inventory`);
+    if (!selected.has(name)) throw new Error(`${name} is left out by --limit`);
     return input.transport.connect(name, host.connection);
   };
   const applies = mode === 'deploy' || mode === 'teardown' || mode === 'run';

@@ -115,7 +115,13 @@ export async function runPlan(input: RunInput): Promise<ReadonlyMap<string, Host
   const fetchFiles = fileFetcher({
     ...input,
     connections,
-    reconnect: context.reconnect,
+    reconnect: async (host) => {
+      if (locks.has(host)) return context.reconnect(host);
+      // It only has files for others: nothing of it is changed, and it needs no lock.
+      const connection = await input.reconnect(host);
+      connections.set(host, connection);
+      return connection;
+    },
     underlays: input.underlays ?? new Map(),
   });
 
@@ -164,7 +170,8 @@ export async function runPlan(input: RunInput): Promise<ReadonlyMap<string, Host
     const lacking = await fetchFiles(hosts);
     for (const [host, message] of lacking) {
       const state = input.stop.aborted ? 'stopped' : 'failed';
-      results.set(host, { state, changed: results.get(host)?.changed ?? 0, error: { message } });
+      const { changed = 0, passed = 0 } = results.get(host) ?? {};
+      results.set(host, { state, changed, passed, error: { message } });
       emit({ kind: 'host.state', host, state, detail: message });
     }
     const able = hosts.filter(({ host }) => !lacking.has(host));

@@ -2,6 +2,7 @@ import * as z from 'zod';
 import type { FileFact, HostFacts } from '../facts/types.js';
 import { quote } from '../quote.js';
 import { setFile, sha256, textFile } from './facts-edit-host.js';
+import { copyFrom, fileSource } from './file-from.js';
 import {
   formerFile,
   isAsBefore,
@@ -21,24 +22,32 @@ const schema = z
   .strictObject({
     path: absolutePath,
     content: fileText.optional(),
+    from: fileSource.optional(),
     mode: fileMode.optional(),
     owner: account.optional(),
     group: account.optional(),
     state: z.enum(['present', 'absent', 'former', 'directory']).default('present'),
   })
   .superRefine((params, context) => {
-    if (params.state === 'present' && params.content === undefined) {
-      context.addIssue({ code: 'custom', path: ['content'], message: 'is needed for a file that shall be present' });
-    }
-    if (params.state !== 'present' && params.content !== undefined) {
-      const message = `has no meaning with state: ${params.state}`;
+    if (params.state === 'present' && params.content === undefined && params.from === undefined) {
+      const message = 'is needed for a file that shall be present (or `from`, for one that another host has)';
       context.addIssue({ code: 'custom', path: ['content'], message });
+    }
+    if (params.content !== undefined && params.from !== undefined) {
+      const message = 'and `content` exclude each other: a file has one source';
+      context.addIssue({ code: 'custom', path: ['from'], message });
+    }
+    for (const key of ['content', 'from'] as const) {
+      if (params.state !== 'present' && params[key] !== undefined) {
+        const message = `has no meaning with state: ${params.state}`;
+        context.addIssue({ code: 'custom', path: [key], message });
+      }
     }
   });
 
 export type FileParams = z.infer<typeof schema>;
 
-/** A text file, or a directory, with its mode and owner. Written in one step; what was there before is recorded. */
+/** A file, or a directory, with its mode and owner. Its text is given, or it is copied from where it lies. Written in one step; what was there before is recorded. */
 export const file: Resource<FileParams> = {
   type: 'file',
   schema,
@@ -62,7 +71,7 @@ export const file: Resource<FileParams> = {
 
 /** Makes a file hold `content`; shared with the resources that are a file and something more. */
 function present(params: FileParams, facts: HostFacts, now: FileFact): Diff {
-  const { path, content = '' } = params;
+  const { path, content = '', from } = params;
   if (now.kind === 'directory' || now.kind === 'other') {
     return {
       kind: 'refused',
@@ -74,9 +83,12 @@ function present(params: FileParams, facts: HostFacts, now: FileFact): Diff {
   const mode = params.mode ?? was?.mode ?? '0644';
   const owner = params.owner ?? was?.owner ?? 'root';
   const group = params.group ?? was?.group ?? 'root';
-  const sameText = was !== undefined && (was.content === content || was.sha256 === sha256(content));
+  const sameText =
+    was !== undefined &&
+    (from ? was.sha256 === from.sha256 : was.content === content || was.sha256 === sha256(content));
   if (was && sameText && was.mode === mode && was.owner === owner && was.group === group) return nothing;
 
+  if (from && !sameText) return copyFrom({ path, from, mode, owner, group }, facts, now);
   const before = toFormer(facts, path, now);
   const records = before ? newRecords(facts, { key: recordKey('file', path), value: before }) : [];
   const plainOwner = owner === 'root' && group === 'root';
@@ -94,7 +106,11 @@ function present(params: FileParams, facts: HostFacts, now: FileFact): Diff {
       ? sides(`${was.mode} ${was.owner}:${was.group}`, `${mode} ${owner}:${group}`)
       : sides(shown(now), content)),
     ...recording(records),
-    effect: (seen) => withRecords(setFile(seen, path, textFile(content, mode, owner, group)), records),
+    effect: (seen) =>
+      withRecords(
+        setFile(seen, path, from && was ? { ...was, mode, owner, group } : textFile(content, mode, owner, group)),
+        records,
+      ),
   };
   return { kind: 'changes', changes: [change] };
 }
