@@ -103,7 +103,7 @@ describe('file', () => {
     expect(complaints(file, { path: 'etc/x', content: '' })).toEqual(['must be an absolute path, like /etc/motd']);
     expect(complaints(file, { path: '/x/../y', content: '' })[0]).toContain('write the path itself');
     expect(complaints(file, { path: '/x', content: '', mode: 420 })[0]).toContain("'0644'");
-    expect(complaints(file, { path: '/x' })).toEqual(['is needed for a file that shall be present']);
+    expect(complaints(file, { path: '/x' })[0]).toContain('is needed for a file that shall be present');
     expect(complaints(file, { path: '/x', content: 'a\0b' })[0]).toContain('NUL');
     expect(complaints(file, { path: '/x', content: 'x'.repeat(100_001) })[0]).toContain('100000 bytes');
   });
