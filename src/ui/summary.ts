@@ -49,7 +49,7 @@ export function renderSummary(ended: RunEnded, options: SummaryOptions): string 
   const nexts = sameNext(ended.hosts.filter((host) => !quiet || needsPerson(host)));
   for (const { next, hosts } of nexts) {
     const who = nexts.length === 1 ? 'Next' : `Next, for ${names(hosts)}`;
-    const [first = '', ...rest] = wrap(`${who}: ${clean(next)}`, columns - 3);
+    const [first = '', ...rest] = nextLines(`${who}: ${clean(next)}`, columns - 3);
     lines.push(`${style.paint('active', style.symbols.arrow)} ${first}`, ...rest.map((line) => `  ${line}`));
   }
   lines.push(closingLine(ended, style));
@@ -96,6 +96,13 @@ function errorLines(host: HostSummary, columns: number, { symbols, paint }: Styl
     lines.push(...output.map((line) => `    ${paint('dim', symbols.pipe)} ${line}`));
   }
   return lines;
+}
+
+/** Wrapped words, with the command that they end in whole on a line of its own: it is there to be copied. */
+function nextLines(text: string, room: number): string[] {
+  const at = text.lastIndexOf(': mesh ') + 1;
+  if (width(text) <= room || at === 0) return wrap(text, room);
+  return [...wrap(text.slice(0, at), room), `  ${text.slice(at + 1)}`];
 }
 
 /**

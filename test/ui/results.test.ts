@@ -141,12 +141,13 @@ describe('renderSummary', () => {
       changed: 0,
       left: 0,
       error: { message: `127.0.0.1:${port} does not let root in` },
-      next: `check that the public half of the key is there; to see more: ssh -v -p ${port} root@${host}; then: mesh plan`,
+      next: `check that the public half of the key is there; to see more: ssh -v -p ${port} root@${host}; then: mesh plan inventory.yml`,
     });
     const hosts = [refused('docker41', 22041), refused('docker42', 22042)];
     const text = renderSummary({ exitCode: 4, changed: 0, durationMs: 900, hosts }, { columns: 60 });
     expect(text.match(/Next/g)).toHaveLength(1);
     expect(text).toContain('→ Next: check that the public half of the key is there; to\n  see more: ssh -v -p 22041');
+    expect(text).toContain('then:\n    mesh plan inventory.yml\n');
   });
 
   it('does not call a plan done of which a host is missing, nor one that was declined', () => {
