@@ -85,14 +85,29 @@ function routes(member: Member, facts: HostFacts): readonly HostFinding[] {
       to !== undefined && containsCidr(cidr, to) && route.link !== null && route.link !== member.host.mesh.dockerBridge
     );
   });
-  return thieves.map((route) =>
-    warn(
-      member,
-      'route-in-cidr',
-      `its route to ${route.to} by ${route.link} takes packets that belong to the mesh (${member.host.mesh.cidr})`,
-      'remove that route, or choose another mesh_cidr',
+  const holders = facts.routes.value.filter((route) => {
+    const to = parseCidr(route.to);
+    const direct = route.via === null && route.link !== null && route.link !== member.host.mesh.dockerBridge;
+    return to !== undefined && direct && to.prefix < cidr.prefix && containsCidr(to, cidr);
+  });
+  return [
+    ...thieves.map((route) =>
+      warn(
+        member,
+        'route-in-cidr',
+        `its route to ${route.to} by ${route.link} takes packets that belong to the mesh (${member.host.mesh.cidr})`,
+        'remove that route, or choose another mesh_cidr',
+      ),
     ),
-  );
+    ...holders.map((route) =>
+      warn(
+        member,
+        'cidr-in-network',
+        `its network ${route.to} on ${route.link} holds the whole mesh (${member.host.mesh.cidr}): what lives at those addresses there can no longer be reached`,
+        'choose a mesh_cidr that nobody uses',
+      ),
+    ),
+  ];
 }
 
 function system(member: Member, facts: HostFacts): readonly HostFinding[] {
@@ -163,5 +178,17 @@ export function preflight(input: NetworkInput): readonly Finding[] {
     input.members.length === 1
       ? [{ code: 'one-host', severity: 'note', sentence: 'the inventory has one host: there are no tunnels to make' }]
       : [];
-  return [...perHost, ...surroundings(looked), ...alone];
+  const given = new Set(input.members.map(({ host }) => host.mesh.mtu).filter((mtu) => mtu !== undefined));
+  const different: readonly Finding[] =
+    given.size < 2
+      ? []
+      : [
+          {
+            code: 'different-mtus',
+            severity: 'warn',
+            sentence: `mesh_mtu is ${[...given].sort((a, b) => a - b).join(' and ')}: the mesh has one MTU, and uses the smallest, ${wanted}`,
+            fix: 'set mesh_mtu once, for all hosts',
+          },
+        ];
+  return [...perHost, ...different, ...surroundings(looked), ...alone];
 }

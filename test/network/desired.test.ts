@@ -81,6 +81,21 @@ describe('meshMtu', () => {
     expect(meshMtu({ members: [member({ number: 41 }), member({ number: 42, linkMtu: 1450 })] })).toBe(1412);
   });
 
+  it.each([
+    ['gre', undefined, 1500, 1462],
+    ['gre', 7, 1500, 1458],
+    ['vxlan', undefined, 1500, 1450],
+    ['vxlan', 7, 1500, 1450],
+    ['geneve', 7, 9000, 8950],
+    ['gre', undefined, 1400, 1362],
+  ] as const)(
+    'leaves room for %s with the key %s in an underlay of %i bytes: %i',
+    (tunnelType, tunnelKey, linkMtu, mtu) => {
+      const mesh = { tunnelType, ...(tunnelKey !== undefined && { tunnelKey }) };
+      expect(meshMtu({ members: [member({ linkMtu, mesh }), member({ number: 42, linkMtu: 9000, mesh })] })).toBe(mtu);
+    },
+  );
+
   it('stays what the mesh has already', () => {
     expect(meshMtu({ members: [member({ linkMtu: 9000 })], lockedMtu: 1462 })).toBe(1462);
   });

@@ -57,6 +57,27 @@ describe('preflight', () => {
     expect(findings(first, { number: 42, mesh: { datapath: 'system' } })).toEqual([wanted]);
   });
 
+  it('warns of a network on the host that holds the whole mesh_cidr, but not of the default route', () => {
+    const route = { via: null, link: 'eth0', source: null, protocol: null, metric: null };
+    const routes = {
+      known: true as const,
+      value: [
+        { ...route, to: '172.16.0.0/12' },
+        { ...route, to: 'default' },
+      ],
+    };
+    expect(
+      findings({ mesh: { datapath: 'system' }, facts: { routes } }, { number: 42, mesh: { datapath: 'system' } }),
+    ).toEqual(['warn cidr-in-network docker41']);
+  });
+
+  it('warns where hosts are told different MTUs', () => {
+    const mesh = { datapath: 'system' as const };
+    expect(findings({ mesh: { ...mesh, mtu: 1400 } }, { number: 42, mesh: { ...mesh, mtu: 1300 } })).toEqual([
+      'warn different-mtus',
+    ]);
+  });
+
   it('finds clones by their machine-id', () => {
     const same = { system: { machineId: 'one' }, mesh: { datapath: 'system' as const } };
     expect(findings({ number: 41, ...same }, { number: 42, ...same })).toEqual([
