@@ -1,10 +1,12 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { HostFacts } from '../../src/facts/types.js';
 import { packages } from '../../src/resources/package.js';
 import { service } from '../../src/resources/service.js';
 import { applied, changesOf, complaints, hostFacts, known, plan, shellTexts, unknown } from './facts.js';
-import { missing, withPackages, withServices } from './hosts.js';
+import { inTemporaryDirectory, missing, runStep, withPackages, withServices } from './hosts.js';
 import { syntaxErrors } from './shell-syntax.js';
 
 const offered = { installed: null, candidate: '3.1.0-2' };
@@ -37,7 +39,28 @@ describe('package', () => {
   it('reads the indexes first where a package is offered by none', () => {
     const facts = withPackages(bare, { tree: { installed: null, candidate: null } });
     const [change] = changesOf(plan(packages, { name: 'tree' }, facts));
-    expect(change?.command).toMatch(/\nfetch\ninstall$/);
+    expect(change?.command).toMatch(/\nfetch\ninstall\n/);
+  });
+
+  it('waits for what the services of a package pull in, and still fails where nothing could be installed', () => {
+    const [change] = changesOf(plan(packages, { name: 'tree' }, bare));
+    const run = (install: number, jobs: string) =>
+      inTemporaryDirectory((directory) => {
+        const program = (name: string, text: string) =>
+          writeFileSync(join(directory, name), `#!/bin/sh\n${text}\n`, { mode: 0o755 });
+        program('apt-get', `exit ${install}`);
+        program('sync', '');
+        program('sleep', `echo slept >>${directory}/log; rm -f ${directory}/jobs`);
+        program('systemctl', `cat ${directory}/jobs 2>/dev/null`);
+        writeFileSync(join(directory, 'jobs'), jobs);
+        writeFileSync(join(directory, 'log'), '');
+        const own = (change?.command ?? '').replaceAll('/var/lib/mesh', directory);
+        const { code } = runStep(`PATH=${directory}:$PATH\n${own}`);
+        return { code, slept: readFileSync(join(directory, 'log'), 'utf8').split('\n').length - 1 };
+      });
+    expect(run(0, '12 lab-underlay.service start running\n')).toEqual({ code: 0, slept: 1 });
+    expect(run(0, 'No jobs running.\n')).toEqual({ code: 0, slept: 0 });
+    expect(run(100, '').code).not.toBe(0);
   });
 
   it('uses dnf or yum on the Red Hat side', () => {

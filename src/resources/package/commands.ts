@@ -24,6 +24,17 @@ export interface Install {
 }
 
 /**
+ * Services that a package starts may pull in others, and no package manager waits for these: the step ends when systemd
+ * has nothing left to start, or half a minute later. An underlay may move into an Open vSwitch that was just installed.
+ */
+const SETTLED = lines(
+  'tries=0',
+  'while systemctl list-jobs --no-legend 2>/dev/null | grep -q \'^ *[0-9]\' && [ "$tries" -lt 60 ]; do',
+  '  tries=$((tries + 1)); sleep 0.5 2>/dev/null || sleep 1',
+  'done',
+);
+
+/**
  * Installs with apt-get. What is new is asked of apt itself beforehand (`Inst NAME (…)` is new, `Inst NAME [old] (…)` an
  * upgrade) and written down before anything is installed, so that an interrupted run leaves no package unaccounted.
  */
@@ -44,7 +55,8 @@ export function aptInstall({ names, version, list, refresh }: Install): string {
     '}',
     'umask 022',
     // An index that is older than the mirror names files that are no longer there: then once more with a new one.
-    refresh ? 'fetch\ninstall' : 'install || { fetch && install; }',
+    refresh ? 'fetch\ninstall' : 'install || { fetch && install; } || exit 1',
+    SETTLED,
   );
 }
 
@@ -65,6 +77,7 @@ export function rpmInstall({ names, version, list }: Install): string {
     'installed >"$list.after"',
     '{ [ ! -e "$list" ] || cat "$list"; comm -13 "$list.before" "$list.after"; } | sort -u >"$list.new"',
     'sync; mv -f "$list.new" "$list"; rm -f "$list.before" "$list.after"',
+    SETTLED,
   );
 }
 
