@@ -10,6 +10,7 @@ interface Named {
 interface UpFlags extends Named {
   readonly hosts?: number;
   readonly inventory?: string;
+  readonly vm?: boolean;
   readonly family?: readonly Family[];
   readonly without: readonly (readonly [string, Feature])[];
 }
@@ -34,6 +35,10 @@ export function register(program: Command): void {
     .description('make a lab, or start what is missing of it')
     .addOption(name())
     .option('--hosts <n>', 'how many hosts there are to be (default: 3)', count)
+    .option(
+      '--vm',
+      'the hosts are virtual machines with kernels of their own, for the kernel’s datapath (slow without KVM)',
+    )
     .option('--inventory <path>', 'where the inventory is written (default: inventory/lab.yml)')
     .addOption(
       new Option(
@@ -142,6 +147,7 @@ async function up(flags: UpFlags): Promise<void> {
     const lab = await labUp({
       name: flags.name,
       without: features,
+      ...(flags.vm ? { vm: true } : {}),
       ...(flags.hosts === undefined ? {} : { hosts: flags.hosts }),
       ...(flags.family === undefined ? {} : { family: flags.family }),
       ...(flags.inventory === undefined ? {} : { inventoryFile: flags.inventory }),
@@ -187,9 +193,10 @@ async function status(flags: { name?: string; json?: boolean }): Promise<void> {
 /** A lab and its hosts as lines for people. */
 export function statusText(lab: LabStatus): string {
   const rows = lab.hosts.map((host) => {
+    const vm = host.vm ? '  virtual machine' : '';
     const lacks = host.without.length > 0 ? `  made without ${host.without.join(', ')}` : '';
     const failed = host.failedUnits.length > 0 ? `  failed: ${host.failedUnits.join(', ')}` : '';
-    return `  ${host.name}  ${host.state.padEnd(8)}  ${host.family}  ${host.underlayAddress}  ssh 127.0.0.1:${host.sshPort}${lacks}${failed}\n`;
+    return `  ${host.name}  ${host.state.padEnd(8)}  ${host.family}  ${host.underlayAddress}  ssh 127.0.0.1:${host.sshPort}${vm}${lacks}${failed}\n`;
   });
   const note = lab.note ? `  ${lab.note}\n` : '';
   return `lab '${lab.name}'  ${lab.inventoryFile}\n${note}${rows.join('')}`;

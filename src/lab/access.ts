@@ -29,7 +29,11 @@ export async function makeHostKey(directory: string, name: string): Promise<void
 
 /** Writes known_hosts, ssh_config and the inventory for all hosts of a lab. */
 export async function writeAccessFiles(lab: LabPlaces, state: LabState): Promise<void> {
-  const hosts = state.hosts.map(({ number, family }) => ({ ...hostPlaces(lab, number), family }));
+  const hosts = state.hosts.map(({ number, family, vm }) => ({
+    ...hostPlaces(lab, number),
+    family,
+    vm: vm !== undefined,
+  }));
   const keys = await Promise.all(
     hosts.map(async (host) => ({
       port: sshPort(state.portBase, host),

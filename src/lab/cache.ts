@@ -140,7 +140,8 @@ const steps: readonly (readonly [string, string, number])[] = [
   ['cleaning package lists', 'tidying up', 0.95],
 ];
 
-async function makeAtomically(path: string, make: (draft: string) => Promise<void>): Promise<void> {
+/** Makes a folder under another name, which gets its own when it is complete and on the disk. Only to be called under a lock. */
+export async function makeAtomically(path: string, make: (draft: string) => Promise<void>): Promise<void> {
   const draft = `${path}.draft-${process.pid}`;
   try {
     await make(draft);

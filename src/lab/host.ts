@@ -51,7 +51,8 @@ export async function hostProcesses(lab: LabPlaces, host: HostPlaces): Promise<H
     ({ argv, netns }) =>
       (inside !== undefined && netns === inside) ||
       argv.includes(host.directory) ||
-      argv.includes(`--machine=${host.machine}`),
+      argv.includes(`--machine=${host.machine}`) ||
+      argv.includes(host.machine),
   );
   const supervisor = all.find(({ argv }) => argv.includes(lab.supervisorFile) && argv.includes(host.directory));
   const init = all.find(
@@ -194,7 +195,8 @@ async function journalTail(pid: number): Promise<string> {
   return lastLines(stdout.trim(), 20);
 }
 
-async function consoleTail(host: HostPlaces): Promise<string> {
+/** The end of what a host said on its console. */
+export async function consoleTail(host: HostPlaces): Promise<string> {
   const text = await readFile(host.consoleFile, 'utf8').catch(() => '');
   return lastLines(text.trim(), 15);
 }

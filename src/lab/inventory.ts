@@ -8,12 +8,16 @@ export function sshPort(portBase: number, host: { readonly number: number }): nu
   return portBase + host.number;
 }
 
-/** An Ansible inventory by which the hosts are reached from the plain shell, with the lab's own key and known_hosts. */
+/**
+ * An Ansible inventory by which the hosts are reached from the plain shell, with the lab's own key and known_hosts. A virtual
+ * machine has the kernel's datapath; the other hosts live on a kernel that may have none.
+ */
 export function inventoryText(
   lab: LabPlaces,
-  hosts: readonly (HostPlaces & { readonly family: Family })[],
+  hosts: readonly (HostPlaces & { readonly family: Family; readonly vm?: boolean })[],
   portBase: number,
 ): string {
+  const common = hosts.every(({ vm }) => vm) ? 'system' : 'netdev';
   const content = {
     mesh: {
       hosts: Object.fromEntries(
@@ -23,6 +27,7 @@ export function inventoryText(
             ansible_port: sshPort(portBase, host),
             mesh_underlay_address: host.underlayAddress,
             ...(host.family === 'rpm' ? rpmSettings : {}),
+            ...(host.vm && common === 'netdev' ? { mesh_datapath: 'system' } : {}),
           },
         ]),
       ),
@@ -31,7 +36,7 @@ export function inventoryText(
         ansible_user: 'root',
         ansible_ssh_private_key_file: lab.keyFile,
         ansible_ssh_common_args: `-o UserKnownHostsFile=${lab.knownHostsFile}`,
-        mesh_datapath: 'netdev',
+        mesh_datapath: common,
       },
     },
   };

@@ -9,6 +9,8 @@ import type { Feature } from './recipe.js';
 import { mirrorRequests } from './rpm/mirror.js';
 import { LabError, type Result, type RunOptions } from './run.js';
 import { type HostState, type LabState, readState } from './state.js';
+import { rebootVm, shutDownVm, startVm, untilVmReady } from './vm.js';
+import { execAttachedInVm, execInVm } from './vm-shell.js';
 import { blockGre, type Capture, capture, unblockGre } from './wire.js';
 
 /** How long a host may take from power-on to answering. */
@@ -37,11 +39,11 @@ export interface Lab {
   readonly laptop: string;
   /** What hosts asked the lab's mirror for: one line `METHOD /path status` each, oldest first, from earlier times too. */
   mirrorRequests(): Promise<string[]>;
-  /** Network namespace of a host that is on. */
+  /** Network namespace of a host that is on; a virtual machine has none. */
   netns(host: string): string;
-  /** Runs a program in a host's namespaces as root, not by SSH. */
+  /** Runs a program in a host as root, not by SSH; in a virtual machine by SSH over a network of the lab's own. */
   exec(host: string, argv: readonly string[], options?: RunOptions): Promise<Result>;
-  /** Runs a program in a host's namespaces on this process' own terminal; its exit code. */
+  /** Runs a program in a host on this process' own terminal; its exit code. */
   execAttached(host: string, argv: readonly string[]): Promise<number>;
   /** Switches a host off: `cut` at once, as a pulled plug; otherwise by its init. A host that is off stays off. */
   powerOff(host: string, options?: { cut?: boolean }): Promise<void>;
@@ -76,6 +78,7 @@ export function labOf(lab: LabPlaces, state: LabState): Lab {
     throw InputError.of(`lab '${lab.name}' has no host '${name}'`, { fix: `its hosts are ${names}` });
   };
   const place = (name: string): HostPlaces => find(name)[0];
+  const isVm = (name: string): boolean => find(name)[1].vm !== undefined;
   const ready = (host: HostPlaces, after?: number) =>
     untilReady(lab, host, {
       units: [],
@@ -96,20 +99,25 @@ export function labOf(lab: LabPlaces, state: LabState): Lab {
     laptop: lab.laptop,
     mirrorRequests: () => mirrorRequests(lab),
     netns: (name) => place(name).netns,
-    exec: async (name, argv, options) => execInHost(lab, place(name), argv, options),
-    execAttached: async (name, argv) => execAttached(lab, place(name), argv),
+    exec: async (name, argv, options) => (isVm(name) ? execInVm : execInHost)(lab, place(name), argv, options),
+    execAttached: async (name, argv) => (isVm(name) ? execAttachedInVm : execAttached)(lab, place(name), argv),
     async powerOff(name, options = {}) {
       const host = place(name);
-      if (!options.cut) await shutDown(lab, host);
+      if (!options.cut) await (isVm(name) ? shutDownVm : shutDown)(lab, host);
       await cutPower(lab, host);
     },
     async powerOn(name) {
       const [host, hostState] = find(name);
+      if (hostState.vm) {
+        await startVm(lab, host, hostState.vm);
+        return untilVmReady(lab, host, { units: [] });
+      }
       await startHost(lab, host, hostState);
       await ready(host);
     },
     async reboot(name) {
       const host = place(name);
+      if (isVm(name)) return rebootVm(lab, host);
       const { init } = await hostProcesses(lab, host);
       if (!init) throw new LabError(`${name} is off`, `mesh lab on ${name} --name ${lab.name}`);
       await execInHost(lab, host, ['systemctl', 'reboot', '--no-block']);

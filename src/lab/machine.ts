@@ -18,6 +18,14 @@ const programs: Readonly<Record<string, string>> = {
   nsenter: 'util-linux',
 };
 
+/** What virtual machines need beyond that. */
+export const vmPrograms: Readonly<Record<string, string>> = {
+  'qemu-system-x86_64': 'qemu-system-x86',
+  'qemu-img': 'qemu-utils',
+  mke2fs: 'e2fsprogs',
+  ssh: 'openssh-client',
+};
+
 const proxy = '/lib/systemd/systemd-socket-proxyd';
 
 /** What there is to know about the machine before anything of it is touched. */
@@ -29,12 +37,12 @@ export interface Machine {
 }
 
 /** Looks at the machine; changes nothing. */
-export async function lookAtMachine(): Promise<Machine> {
+export async function lookAtMachine(needed = programs): Promise<Machine> {
   const platform = process.platform;
   if (platform !== 'linux') return { platform, uid: -1, debian: false, missingPackages: [] };
   const release = await readFile('/etc/os-release', 'utf8').catch(() => '');
   const missing = new Set<string>();
-  for (const [program, owner] of Object.entries(programs)) if (!(await isInstalled(program))) missing.add(owner);
+  for (const [program, owner] of Object.entries(needed)) if (!(await isInstalled(program))) missing.add(owner);
   if (!(await isExecutable(proxy))) missing.add('systemd');
   return {
     platform,
@@ -73,16 +81,16 @@ export function installCommand(packages: readonly string[]): string {
 }
 
 /** @throws {InputError} without root, off Linux, or off Debian with programs missing; nothing was touched then. */
-export async function requireRoot(what: string): Promise<Machine> {
-  const machine = await lookAtMachine();
+export async function requireRoot(what: string, needed = programs): Promise<Machine> {
+  const machine = await lookAtMachine(needed);
   const refused = refusal(machine, what);
   if (refused) throw InputError.of(refused.message, { fix: refused.fix });
   return machine;
 }
 
 /** Makes sure that the lab's programs are there, installing Debian's packages where root may. */
-export async function prepareMachine(onProgress: OnProgress, signal?: AbortSignal): Promise<void> {
-  const machine = await requireRoot('mesh lab up');
+export async function prepareMachine(onProgress: OnProgress, signal?: AbortSignal, needed = programs): Promise<void> {
+  const machine = await requireRoot('mesh lab up', needed);
   if (machine.missingPackages.length === 0) return;
   const command = installCommand(machine.missingPackages);
   onProgress({ phase: 'machine', detail: `this machine lacks ${machine.missingPackages.join(', ')}: ${command}` });

@@ -26,6 +26,8 @@ export interface HostState {
   readonly without: readonly Feature[];
   /** Folders for overlayfs' lowerdir, uppermost first: a host keeps the root it was made with. */
   readonly lower: readonly string[];
+  /** It is a virtual machine with a kernel of its own, made of the image in this folder. */
+  readonly vm?: { readonly image: string; readonly accelerator: 'kvm' | 'tcg' };
 }
 
 const feature = z.enum(featureNames as [Feature, ...Feature[]]);
@@ -42,6 +44,7 @@ const labState = z.object({
       family: z.enum(families).default('deb'),
       without: z.array(feature),
       lower: z.array(z.string()),
+      vm: z.object({ image: z.string(), accelerator: z.enum(['kvm', 'tcg']) }).exactOptional(),
     }),
   ),
   mirror: z.string().optional(),

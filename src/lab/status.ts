@@ -5,6 +5,7 @@ import { sshPort } from './inventory.js';
 import { hostPlaces, labPlaces } from './names.js';
 import { run } from './run.js';
 import { type HostState, type LabState, labNames, readState } from './state.js';
+import { vmCondition } from './vm.js';
 
 export interface HostStatus {
   readonly name: string;
@@ -14,6 +15,8 @@ export interface HostStatus {
   readonly underlayAddress: string;
   readonly sshPort: number;
   readonly without: readonly string[];
+  /** A virtual machine with a kernel of its own. */
+  readonly vm: boolean;
   /** Units of systemd that failed: why a host is degraded. */
   readonly failedUnits: readonly string[];
 }
@@ -52,10 +55,11 @@ async function statusOf(name: string): Promise<LabStatus | undefined> {
       return {
         name: host.name,
         family: hostState.family,
-        ...(await conditionOf(supervisor !== undefined, init?.pid)),
+        ...(await (hostState.vm ? vmCondition(lab, host) : conditionOf(supervisor !== undefined, init?.pid))),
         underlayAddress: host.underlayAddress,
         sshPort: sshPort(state.portBase, host),
         without: hostState.without,
+        vm: hostState.vm !== undefined,
       };
     }),
   );

@@ -17,7 +17,7 @@ import { hostProcesses, prepareHost, startHost, untilReady } from './host.js';
 import { sshPort } from './inventory.js';
 import { bootTimeoutMs, type Lab, labOf } from './lab.js';
 import { takeLock } from './lock.js';
-import { prepareMachine, requirePlainFileSystem } from './machine.js';
+import { prepareMachine, requirePlainFileSystem, vmPrograms } from './machine.js';
 import { defaultName, hostName, hostNumbers, hostPlaces, type LabPlaces, labPlaces } from './names.js';
 import { allProcesses, namespaceInode, startTime } from './processes.js';
 import type { OnProgress } from './progress.js';
@@ -26,6 +26,8 @@ import { isMirror, startMirror } from './rpm/mirror.js';
 import { LabError } from './run.js';
 import { type HostState, type LabState, readState, writeState } from './state.js';
 import { supervisorScript } from './supervisor.js';
+import { prepareDisk, startVm, untilVmReady, vmProcess } from './vm.js';
+import { virtualMachines } from './vm-image.js';
 import { makeWire } from './wire.js';
 
 export interface UpOptions {
@@ -37,6 +39,8 @@ export interface UpOptions {
   readonly family?: readonly Family[];
   /** What a host is made without, by the host's name. An RPM host never has Open vSwitch: mesh builds it there. */
   readonly without?: Readonly<Record<string, readonly Feature[]>>;
+  /** Hosts that are added are virtual machines with a kernel of their own. */
+  readonly vm?: boolean;
   /** Where the inventory is written; default inventory/lab.yml, or where it is for a lab that exists. */
   readonly inventoryFile?: string;
   /** The lab belongs to this process: `removeOrphanedLabs` removes it when the process is gone. */
@@ -96,15 +100,18 @@ async function wantedState(lab: LabPlaces, options: UpOptions, onProgress: OnPro
   );
   await mkdir(lab.directory, { recursive: true, mode: 0o711 });
   await requirePlainFileSystem(lab.directory, 'MESH_LAB_DIR');
-  await checkRoots(lab, [...existing.flatMap(({ lower }) => lower), ...(before?.mirror ? [before.mirror] : [])]);
+  if (options.vm || existing.some(({ vm }) => vm)) await prepareMachine(onProgress, options.signal, vmPrograms);
+  await checkRoots(lab, [
+    ...existing.flatMap(({ lower, vm }) => (vm ? [vm.image] : lower)),
+    ...(before?.mirror ? [before.mirror] : []),
+  ]);
   const roots = await rootFileSystems(wanted, {
     onProgress,
     ...(options.signal ? { signal: options.signal } : {}),
   });
-  const hosts: HostState[] = [
-    ...existing,
-    ...wanted.map((host, index) => ({ ...host, lower: roots[index]?.lower ?? [] })),
-  ];
+  const fresh = wanted.map((host, index) => ({ ...host, lower: roots[index]?.lower ?? [] }));
+  const how = { onProgress, ...(options.signal ? { signal: options.signal } : {}) };
+  const hosts: HostState[] = [...existing, ...(options.vm ? await virtualMachines(fresh, how) : fresh)];
   const mirror = roots.find((root) => root.mirror)?.mirror ?? before?.mirror;
   const started = await startTime(process.pid);
   const owner = options.owned && started ? { pid: process.pid, startTime: started } : before?.owner;
@@ -208,9 +215,10 @@ async function bringUp(
   if (state.mirror && !processes.some((process) => isMirror(process, laptop, lab)))
     await startMirror(lab, state.mirror);
   const prepared = await settled(
-    state.hosts.map(async ({ number }) => {
+    state.hosts.map(async ({ number, vm }) => {
       const host = hostPlaces(lab, number);
       await prepareHost(host, publicKey);
+      if (vm) await prepareDisk(host, vm.image);
       if (!processes.some((process) => isListener(process, laptop, lab, host))) {
         await startListener(lab, host, sshPort(state.portBase, host));
       }
@@ -224,18 +232,24 @@ async function bringUp(
       limit(async () => {
         signal?.throwIfAborted();
         const host = hostPlaces(lab, hostState.number);
-        const { init } = await hostProcesses(lab, host);
-        if (!init) onProgress({ host: host.name, phase: 'boot', detail: 'booting' });
+        const { vm } = hostState;
+        const on = vm ? await vmProcess(lab, host) : (await hostProcesses(lab, host)).init;
+        if (!on) onProgress({ host: host.name, phase: 'boot', detail: 'booting' });
         const started = Date.now();
-        await startHost(lab, host, hostState);
-        await untilReady(lab, host, {
-          units: init ? [] : unitsOf(hostState),
-          sshPort: sshPort(state.portBase, host),
-          timeoutMs: bootTimeoutMs,
-          ...(signal ? { signal } : {}),
-        });
+        const wanted = { units: on ? [] : unitsOf(hostState), ...(signal ? { signal } : {}) };
+        if (vm) {
+          await startVm(lab, host, vm);
+          await untilVmReady(lab, host, wanted);
+        } else {
+          await startHost(lab, host, hostState);
+          await untilReady(lab, host, {
+            ...wanted,
+            sshPort: sshPort(state.portBase, host),
+            timeoutMs: bootTimeoutMs,
+          });
+        }
         ready += 1;
-        const took = init ? 'was on' : `ready after ${((Date.now() - started) / 1000).toFixed(1)} s`;
+        const took = on ? 'was on' : `ready after ${((Date.now() - started) / 1000).toFixed(1)} s`;
         onProgress({ host: host.name, phase: 'ready', detail: took, fraction: ready / state.hosts.length });
       }),
     ),
@@ -249,9 +263,11 @@ async function settled(tasks: readonly Promise<void>[]): Promise<unknown> {
   return results.find((result) => result.status === 'rejected')?.reason;
 }
 
-function unitsOf({ without }: HostState): string[] {
+function unitsOf({ without, vm }: HostState): string[] {
   const units = ['ssh.service'];
   if (!without.includes('docker')) units.push('docker.service');
-  if (!without.includes('openvswitch')) units.push('openvswitch-switch.service', 'lab-underlay.service');
+  if (!without.includes('openvswitch')) {
+    units.push('openvswitch-switch.service', ...(vm ? [] : ['lab-underlay.service']));
+  }
   return units;
 }

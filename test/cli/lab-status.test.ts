@@ -3,7 +3,7 @@ import { statusText } from '../../src/cli/lab.js';
 
 describe('statusText', () => {
   it('tells each host with how to reach it, and what is wrong with it', () => {
-    const host = { family: 'deb', state: 'running', without: [], failedUnits: [] } as const;
+    const host = { family: 'deb', state: 'running', without: [], failedUnits: [], vm: false } as const;
     const text = statusText({
       name: 'default',
       inventoryFile: 'inventory/lab.yml',

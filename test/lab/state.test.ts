@@ -48,6 +48,14 @@ describe('state', () => {
     expect(await readState(lab)).toEqual(mirrored);
   });
 
+  it('keeps what a virtual machine is made of', async () => {
+    const lab = labPlaces('demo', directory);
+    const vm = { image: '/cache/vm', accelerator: 'tcg' as const };
+    const virtual: LabState = { ...state, hosts: [firstHost, { ...firstHost, number: 42, vm }] };
+    await writeState(lab, virtual);
+    expect(await readState(lab)).toEqual(virtual);
+  });
+
   it('reads a lab from before there were families as one of Debian hosts', async () => {
     const lab = labPlaces('demo', directory);
     await writeState(lab, state);
