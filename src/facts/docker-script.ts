@@ -12,7 +12,14 @@ const containerFormat = [
   .map(([key, field]) => `"${key}":{{json ${field}}}`)
   .join(',');
 
-const infoFormat = ['ServerVersion', 'LiveRestoreEnabled', 'OperatingSystem', 'SecurityOptions', 'DockerRootDir', 'Swarm']
+const infoFormat = [
+  'ServerVersion',
+  'LiveRestoreEnabled',
+  'OperatingSystem',
+  'SecurityOptions',
+  'DockerRootDir',
+  'Swarm',
+]
   .map((key) => `"${key}":{{json .${key}}}`)
   .join(',');
 
