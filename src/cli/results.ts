@@ -26,7 +26,8 @@ export function printerFor(
   { stdout, env }: { readonly stdout: NodeJS.WriteStream; readonly env: Environment },
 ) {
   const style = styleFor(env, stdout);
-  const columns = stdout.columns ?? COLUMNS;
+  // A terminal that nobody gave a size to has none.
+  const columns = stdout.columns || COLUMNS;
   const text = options.output !== 'jsonl' && !options.json;
   const out = (part: string) => stdout.write(`${part}\n`);
   return {

@@ -231,6 +231,9 @@ export async function converge(input: ConvergeInput): Promise<Converged> {
     }
   }
 
+  for (const [host, { channels }] of connections) {
+    emit({ kind: 'message', level: 'debug', host, text: `${channels} round trips after the connection` });
+  }
   const end = {
     mode,
     plan,

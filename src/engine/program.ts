@@ -164,10 +164,10 @@ piece() { # FILE OFFSET LENGTH
   tail -c "+$(($2 + 1))" "$dir/$1" | head -c "$3"
 }
 flush() {
-  # Measured in this order, all bytes that a journal line's offset speaks of are there; sent in it, a reader that meets
-  # output knows whose it is.
-  je=$(wc -c <"$dir/journal" | tr -d ' ')
+  # A step is in the journal before it writes. So what is measured first here, and sent last, belongs to a step that the
+  # reader knows by then; what a journal line speaks of and is not here yet comes with the next look.
   oe=$(wc -c <"$dir/output" | tr -d ' ')
+  je=$(wc -c <"$dir/journal" | tr -d ' ')
   if [ "$je" -gt "$j" ]; then printf 'J %s\\n' "$((je - j))"; piece journal "$j" "$((je - j))"; j=$je; fi
   if [ "$oe" -gt "$o" ]; then printf 'O %s\\n' "$((oe - o))"; piece output "$o" "$((oe - o))"; o=$oe; fi
 }
@@ -192,7 +192,7 @@ while :; do
     flush; flush
     exit 0
   fi
-  if ! alive && ! ended; then flush; printf 'G 0\\n'; exit 0; fi
+  if ! alive && ! ended; then flush; flush; printf 'G 0\\n'; exit 0; fi
   flush
   sleep "$pause"
 done

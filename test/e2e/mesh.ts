@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { Event } from '../../src/events/types.js';
+import { quoteAll } from '../../src/quote.js';
 
 const bundle = fileURLToPath(new URL('../../dist/mesh.js', import.meta.url));
 
@@ -10,21 +11,66 @@ export interface Ran {
   readonly stderr: string;
 }
 
-/** Runs the bundled command line, as a person's shell would, without a terminal. */
-export function mesh(...args: readonly string[]): Promise<Ran> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [bundle, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
-    let stdout = '';
-    let stderr = '';
-    child.stdout.on('data', (piece) => {
-      stdout += String(piece);
-    });
-    child.stderr.on('data', (piece) => {
-      stderr += String(piece);
-    });
-    child.on('error', reject);
-    child.on('close', (code) => resolve({ code, stdout, stderr }));
+/** A command that runs, and what it has written so far. */
+export interface Running {
+  readonly ended: Promise<Ran>;
+  /** Resolves as soon as stdout or stderr holds the pattern; rejects if the command ends without that. */
+  said(pattern: RegExp): Promise<void>;
+  kill(signal: NodeJS.Signals): void;
+  /** Writes to the command's stdin. */
+  type(text: string): void;
+}
+
+function running(program: string, args: readonly string[]): Running {
+  const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'] });
+  let stdout = '';
+  let stderr = '';
+  let wake: () => void = () => undefined;
+  child.stdout.on('data', (piece) => {
+    stdout += String(piece);
+    wake();
   });
+  child.stderr.on('data', (piece) => {
+    stderr += String(piece);
+    wake();
+  });
+  let over = false;
+  const ended = new Promise<Ran>((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (code) => {
+      over = true;
+      wake();
+      resolve({ code, stdout, stderr });
+    });
+  });
+  return {
+    ended,
+    async said(pattern) {
+      while (!pattern.test(stdout) && !pattern.test(stderr)) {
+        if (over) throw new Error(`it ended and never said ${pattern}:\n${stdout}\n${stderr}`);
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+      }
+    },
+    kill: (signal) => void child.kill(signal),
+    type: (text) => void child.stdin.write(text),
+  };
+}
+
+/** Starts the bundled command line without a terminal. */
+export function startMesh(...args: readonly string[]): Running {
+  return running(process.execPath, [bundle, ...args]);
+}
+
+/** Starts it with a terminal, as a person has one: script(1) makes it. */
+export function startMeshOnTerminal(...args: readonly string[]): Running {
+  return running('script', ['-qec', quoteAll([process.execPath, bundle, ...args]), '/dev/null']);
+}
+
+/** Runs the bundled command line to its end, as a person's shell would, without a terminal. */
+export function mesh(...args: readonly string[]): Promise<Ran> {
+  return startMesh(...args).ended;
 }
 
 /** Runs a command of mesh for its events. */

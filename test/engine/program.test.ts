@@ -14,8 +14,10 @@ import {
   startScript,
   stopScript,
 } from '../../src/engine/program.js';
-import { createLineReader } from '../../src/lines.js';
+import { followProgress } from '../../src/engine/progress.js';
 import type { PlannedChange } from '../../src/engine/types.js';
+import { createLineReader } from '../../src/lines.js';
+import { quote } from '../../src/quote.js';
 
 const run = promisify(execFile);
 let home = '';
@@ -158,6 +160,24 @@ describe('the apply program', () => {
     expect(readFileSync(join(folder(), 'steps'), 'utf8')).toBe('build it\nsecond\n');
     const { stdout } = await run('sh', ['-c', here(attachScript('run-1', 0))]);
     expect(stdout.startsWith('S 16\nbuild it\nsecond\nJ ')).toBe(true);
+  });
+
+  it('gives every line to the step that wrote it, however the looks fall between them', async () => {
+    const lines: string[] = [];
+    const sentences = Array.from({ length: 12 }, (_, index) => `step ${index + 1}`);
+    const { read } = followProgress({
+      host: 'docker41',
+      playName: 'Many',
+      steps: sentences.map((sentence) => ({ task: '', sentence })),
+      emit: (event) => event.kind === 'step.output' && lines.push(`${event.step}: ${event.line}`),
+      now: () => 0,
+    });
+    const quick = startScript(input(sentences.map((sentence) => change(`echo ${quote(sentence)}`))));
+    const { stdout } = await run('sh', ['-c', here(quick).replace('pause=0.05', 'pause=0.001')], {
+      encoding: 'buffer',
+    });
+    createFrameReader(read)(stdout);
+    expect(lines).toEqual(sentences.map((sentence, index) => `${index + 1}: ${sentence}`));
   });
 
   it('says that there is no such play', async () => {

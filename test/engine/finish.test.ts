@@ -1,0 +1,102 @@
+import { describe, expect, it } from 'vitest';
+import { exitCodeOf, type RunEnd, summarize } from '../../src/engine/finish.js';
+import type { HostOutcome } from '../../src/engine/run.js';
+import { ConnectionFailure } from '../../src/ssh/types.js';
+import { change, hostPlan, planOf } from '../ui/plans.js';
+
+const two = [change('one'), change('two')];
+
+function end(more: Partial<RunEnd> = {}): RunEnd {
+  return {
+    mode: 'deploy',
+    plan: planOf([hostPlan('a', two), hostPlan('b', [])]),
+    outcomes: new Map(),
+    failures: new Map(),
+    proof: null,
+    declined: false,
+    interrupted: false,
+    command: 'mesh deploy inventory.yml',
+    ...more,
+  };
+}
+
+function outcome(state: HostOutcome['state'], more: Partial<HostOutcome> = {}): RunEnd['outcomes'] {
+  return new Map([['a', { host: 'a', state, changed: 1, left: 1, ...more }]]);
+}
+
+const unreachable = planOf([hostPlan('a', two), hostPlan('b', [], { state: 'unreachable', reason: 'no route' })]);
+const refused = planOf([hostPlan('a', [], { state: 'refused', reason: 'another run is changing this host' })]);
+
+describe('the exit code', () => {
+  it.each([
+    ['all done', end({ outcomes: outcome('done', { changed: 2, left: 0 }) }), 0],
+    ['nothing to do', end({ plan: planOf([hostPlan('a', [])]) }), 0],
+    ['a step failed', end({ outcomes: outcome('failed') }), 1],
+    ['a host that was lost', end({ outcomes: outcome('lost') }), 1],
+    ['a host that is refused', end({ plan: refused }), 1],
+    ['a host that is off', end({ plan: unreachable, outcomes: outcome('done', { left: 0 }) }), 4],
+    ['a host that is off and a failed step', end({ plan: unreachable, outcomes: outcome('failed') }), 1],
+    ['somebody said no', end({ declined: true }), 1],
+    ['interrupted', end({ interrupted: true, outcomes: outcome('stopped') }), 130],
+    ['interrupted, with a failure', end({ interrupted: true, outcomes: outcome('failed') }), 130],
+  ])('%s', (_name, of, code) => expect(exitCodeOf(of, false)).toBe(code));
+
+  it('says that a plan holds changes only where that is asked for', () => {
+    expect(exitCodeOf(end({ mode: 'plan' }), false)).toBe(0);
+    expect(exitCodeOf(end({ mode: 'plan' }), true)).toBe(3);
+    expect(exitCodeOf(end({ mode: 'plan', plan: planOf([hostPlan('a', [])]) }), true)).toBe(0);
+  });
+});
+
+const of = (given: RunEnd) => summarize(given)[0];
+
+describe('the summary', () => {
+  it('has the error of a failed host and what to type once it is mended', () => {
+    const error = { message: 'one: exit code 7', command: 'do one', output: 'no' };
+    expect(of(end({ outcomes: outcome('failed', { error }) }))).toEqual({
+      host: 'a',
+      state: 'failed',
+      changed: 1,
+      left: 1,
+      error,
+      next: 'once that is mended: mesh deploy inventory.yml',
+    });
+  });
+
+  it('says how to go on after a stop, and where the connection is gone while the host works on', () => {
+    expect(of(end({ interrupted: true, outcomes: outcome('stopped') }))?.next).toBe(
+      'to go on: mesh deploy inventory.yml',
+    );
+    const lost = of(end({ outcomes: outcome('lost', { error: { message: 'gone' } }) }));
+    expect(lost).toMatchObject({ state: 'failed', next: 'to go on: mesh deploy inventory.yml' });
+  });
+
+  it('says what a lock asks for in its own words', () => {
+    const next = 'when that run has ended: mesh deploy inventory.yml';
+    expect(of(end({ outcomes: outcome('failed', { next }) }))?.next).toBe(next);
+  });
+
+  it('names the changes that a plan or a proof leaves to do, and the command that does them', () => {
+    const expected = { state: 'planned', left: 2, next: 'to do it: mesh deploy inventory.yml' };
+    expect(of(end({ mode: 'plan', command: 'mesh plan inventory.yml' }))).toMatchObject(expected);
+    expect(of(end({ mode: 'verify', command: 'mesh verify inventory.yml' }))).toMatchObject(expected);
+    expect(of(end({ declined: true }))).toMatchObject(expected);
+  });
+
+  it('tells of a host that is off why, and what to check', () => {
+    const failure = new ConnectionFailure('b', 'timeout', 'b: no answer', 'check its power');
+    const all = summarize(end({ plan: unreachable, failures: new Map([['b', failure]]) }));
+    expect(all[1]).toMatchObject({
+      state: 'unreachable',
+      error: { message: 'no answer' },
+      next: 'check its power; then: mesh deploy inventory.yml',
+    });
+  });
+
+  it('gives the fix of what refused a host', () => {
+    const plan = planOf([...refused.hosts], {
+      findings: [{ host: 'a', code: 'host-busy', severity: 'refuse', sentence: 'busy', fix: 'wait' }],
+    });
+    expect(of(end({ plan }))?.next).toBe('wait; then: mesh deploy inventory.yml');
+  });
+});
