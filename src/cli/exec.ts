@@ -14,42 +14,62 @@ export function register(program: Command): void {
   ]);
 }
 
+/** Reads lines as they come, and at the end one that nothing ended. */
+function lineReader(onLine: (line: string) => void, cut: (onLine: (line: string) => void) => (piece: Buffer) => void) {
+  const read = cut(onLine);
+  let unfinished = false;
+  return {
+    read(piece: Buffer): void {
+      if (piece.length > 0) unfinished = piece.at(-1) !== 10;
+      read(piece);
+    },
+    end(): void {
+      if (unfinished) read(Buffer.from('\n'));
+    },
+  };
+}
+
 async function run(pattern: string, words: readonly string[], options: HostOptions): Promise<void> {
-  const [{ withHosts, failureLine }, { ConnectionFailure }, { createLineReader }] = await Promise.all([
+  const [{ withHosts }, { ConnectionFailure }, { createLineReader }, reports, { quoteAll }] = await Promise.all([
     import('./hosts.js'),
     import('../ssh/types.js'),
     import('../lines.js'),
+    import('./exec-report.js'),
+    import('../quote.js'),
   ]);
   // One word is a shell's line, as with ssh and `ansible -m shell`; several are the words of one command.
-  const { quoteAll } = await import('../quote.js');
   const command = words.length === 1 ? (words[0] ?? '') : quoteAll(words);
+  const sinks = {
+    stdout: (text: string) => void process.stdout.write(text),
+    stderr: (text: string) => void process.stderr.write(text),
+  };
   await withHosts(pattern, options, async (hosts, transport) => {
-    const room = Math.max(...hosts.map(({ name }) => name.length));
+    const names = hosts.map(({ name }) => name);
+    const report = options.json
+      ? reports.jsonReport(names, sinks)
+      : options.output === 'jsonl'
+        ? reports.jsonLinesReport(sinks)
+        : reports.textReport(names, options.quiet ?? false, sinks);
     const codes = await Promise.all(
       hosts.map(async ({ name, connection: settings }) => {
-        const print = (stream: NodeJS.WriteStream) =>
-          createLineReader((line) => stream.write(`${name.padEnd(room)} | ${line}\n`));
         try {
           const connection = await transport.connect(name, settings);
-          const [onStdout, onStderr] = [print(process.stdout), print(process.stderr)];
-          const outcome = await connection.exec('', { script: command, onStdout, onStderr });
-          onStdout(Buffer.from(''));
-          if (outcome.kind === 'exited' && outcome.code === 0) return 0;
-          const how =
-            outcome.kind === 'exited'
-              ? `exit code ${outcome.code}`
-              : outcome.kind === 'signalled'
-                ? `ended by ${outcome.signal}`
-                : `the connection was lost: ${outcome.reason}`;
-          process.stderr.write(`${name.padEnd(room)} | ${how}\n`);
-          return 1;
+          const stdout = lineReader((line) => report.line(name, 'stdout', line), createLineReader);
+          const stderr = lineReader((line) => report.line(name, 'stderr', line), createLineReader);
+          const outcome = await connection.exec('', { script: command, onStdout: stdout.read, onStderr: stderr.read });
+          stdout.end();
+          stderr.end();
+          report.ended(name, outcome);
+          return outcome.kind === 'exited' && outcome.code === 0 ? 0 : 1;
         } catch (error) {
           if (!(error instanceof ConnectionFailure)) throw error;
-          process.stderr.write(`${failureLine(error)}\n`);
+          const { reason: message, advice } = error;
+          report.ended(name, { kind: 'unreachable', message, ...(advice !== undefined && { advice }) });
           return 4;
         }
       }),
     );
+    report.end();
     process.exitCode = codes.includes(1) ? 1 : codes.includes(4) ? 4 : 0;
   });
 }
