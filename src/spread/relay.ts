@@ -57,9 +57,10 @@ export async function relay(input: RelayInput): Promise<Relayed> {
   };
   const signal = AbortSignal.any([enough.signal, input.stop]);
   const failed = await readAll(input.source, input.offset, onChunk, signal);
+  // When no receiver is left it was ended from here.
+  const early = failed !== undefined && !enough.signal.aborted;
   for (const { stream } of sinks) stream.end();
   const arrived = new Map(await Promise.all(takes));
-  const early = failed !== undefined && !enough.signal.aborted;
   return { arrived, ...(early && { sourceFailed: failed }) };
 }
 

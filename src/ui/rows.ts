@@ -113,7 +113,9 @@ function inPlay(host: HostView): 'through' | 'running' | 'waiting' {
 }
 
 function hostRows(model: Model, host: HostView, names: number, detail: number, view: View): Row[] {
-  const first = hostRow(model, host, names, detail < 3 || view.columns < NARROW, view);
+  // A file that comes has no task's row to be told in.
+  const told = detail < 3 || view.columns < NARROW || host.step?.of === 0;
+  const first = hostRow(model, host, names, told, view);
   const playing = model.plays.some((play) => play.durationMs === undefined && play.hosts.includes(host.host));
   const tasks = detail === 3 && playing && !isBroken(host) ? host.tasks.map((task) => taskRow(host, task, view)) : [];
   const output = detail >= 2 ? outputRow(host, detail === 3 || view.columns < NARROW ? 6 : names + 6, view) : [];
