@@ -10,8 +10,10 @@ import type { Connection, Transport } from '../ssh/types.js';
 import { unprovenContainers } from './containers.js';
 import { exitCodeOf, summarize } from './finish.js';
 import { gather } from './gather.js';
+import { readLaptopFiles } from './laptop-files.js';
 import { meetAll } from './meet.js';
 import type { DefinedResource } from './planner.js';
+import { lockAfterBuilds } from './open-vswitch.js';
 import { foreseeInterests, hostsOf, type PrepareInput, prepare } from './prepare.js';
 import { type HostOutcome, runPlan } from './run.js';
 import { countChanges, type Plan } from './types.js';
@@ -26,7 +28,7 @@ export interface Conversation {
 
 export interface ConvergeInput {
   /** `plan` stops after the plan; `verify` proves and changes nothing; the others apply. */
-  readonly mode: 'plan' | 'deploy' | 'verify' | 'teardown' | 'run';
+  readonly mode: 'plan' | 'deploy' | 'build' | 'verify' | 'teardown' | 'run';
   readonly inventory: Inventory;
   readonly playbook: Playbook;
   readonly resources: ReadonlyMap<string, DefinedResource>;
@@ -149,6 +151,7 @@ export async function converge(input: ConvergeInput): Promise<Converged> {
     lockFile: input.lockFile,
     lockText: input.lockText,
     underlays: await resolveUnderlays(inventory.hosts.filter(({ name }) => meshed.has(name))),
+    laptop: await readLaptopFiles(inventory),
     command: input.command,
     purpose: mode === 'teardown' ? 'remove' : mode === 'run' ? 'run' : 'build',
     now: new Date(),
@@ -170,7 +173,7 @@ export async function converge(input: ConvergeInput): Promise<Converged> {
     if (!selected.has(name)) throw new Error(`${name} is left out by --limit`);
     return input.transport.connect(name, host.connection);
   };
-  const applies = mode === 'deploy' || mode === 'teardown' || mode === 'run';
+  const applies = mode !== 'plan' && mode !== 'verify';
   const gathered = await gather(hosts, interests, input.transport, emit);
   const { lockTimeoutSeconds, stop } = input;
   const meeting = { emit, now, pause, reconnect: connect, interests, lockTimeoutSeconds, stop };
@@ -216,6 +219,12 @@ export async function converge(input: ConvergeInput): Promise<Converged> {
         pause,
         stop: input.stop,
       });
+      const lock = await lockAfterBuilds(
+        plan,
+        plan.lock ? parseLock(plan.lock.text, plan.lock.file) : input.lock,
+        connections,
+      );
+      if (lock) await writeLock(inventory.file, lock);
     }
   }
 

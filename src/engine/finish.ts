@@ -6,7 +6,7 @@ import { countChanges, type HostPlan, type Plan } from './types.js';
 
 /** How a run went, all of it. */
 export interface RunEnd {
-  readonly mode: 'plan' | 'deploy' | 'verify' | 'teardown' | 'run';
+  readonly mode: 'plan' | 'deploy' | 'build' | 'verify' | 'teardown' | 'run';
   readonly plan: Plan;
   readonly outcomes: ReadonlyMap<string, HostOutcome>;
   readonly failures: ReadonlyMap<string, ConnectionFailure>;

@@ -6,6 +6,8 @@ import { type Lock, serializeLock } from '../inventory/lock.js';
 import { selectHosts } from '../inventory/patterns.js';
 import type { Host, Inventory } from '../inventory/types.js';
 import { desired, type Member, meshMtu, type NetworkInput } from '../network/desired.js';
+import { type Finished, lockWithBuilds } from '../network/openvswitch/lock.js';
+import type { LaptopFile } from '../network/openvswitch/types.js';
 import { preflight } from '../network/preflight.js';
 import { allotSlices, lockAfter, type SliceAllotment } from '../network/slices.js';
 import type { MeshVariables } from '../network/types.js';
@@ -15,6 +17,7 @@ import { hostvarsOf, scopedData, scopedFacts, scopeFor } from '../playbook/scope
 import { TemplateError, templateFault, UnknownInExpression } from '../playbook/template.js';
 import type { Play, Playbook, Task } from '../playbook/types.js';
 import { containersOf } from './containers.js';
+import { finishedBuilds, openvSwitchPart } from './open-vswitch.js';
 import { type DefinedResource, type PlannerPlay, planTasks, type ReadyTask } from './planner.js';
 import type { HostPlan, Plan } from './types.js';
 
@@ -31,6 +34,8 @@ export interface PrepareInput {
   readonly lockText: string;
   /** Underlay addresses after names were resolved, by host. */
   readonly underlays: ReadonlyMap<string, string>;
+  /** The files of this machine that settings name, by the path as they name it. */
+  readonly laptop: ReadonlyMap<string, LaptopFile>;
   /** As a person would type it: `mesh deploy inventory.yml`. */
   readonly command: string;
   /** `build` a mesh: preflight stands guard; `remove` or `run`: only the tasks' own checks do. */
@@ -97,7 +102,9 @@ function networkInput(
     const underlay = input.underlays.get(host.name) ?? host.mesh.underlayAddress;
     return [{ host, underlay, slice, absent: absent.has(host.name), ...(known && { facts: known }) }];
   });
-  return { members, ...(input.lock.mtu !== undefined && { lockedMtu: input.lock.mtu }) };
+  const { sources, builds, mtu } = input.lock;
+  const openvswitch = { sources, builds, laptop: input.laptop };
+  return { members, openvswitch, ...(mtu !== undefined && { lockedMtu: mtu }) };
 }
 
 function scopes(input: PrepareInput, mesh: ReadonlyMap<string, MeshVariables>) {
@@ -225,9 +232,14 @@ function hostPlan(
   return { ...shared, state: 'ready', plays: planned.hosts.get(host.name)?.plays ?? [] };
 }
 
-function newLock(input: PrepareInput, allotment: SliceAllotment | undefined, mtu: number | null): Plan['lock'] {
+function newLock(
+  input: PrepareInput,
+  allotment: SliceAllotment | undefined,
+  mtu: number | null,
+  finished: readonly Finished[],
+): Plan['lock'] {
   if (!allotment || input.purpose !== 'build') return null;
-  const after = lockAfter(input.lock, allotment);
+  const after = lockWithBuilds(lockAfter(input.lock, allotment), finished);
   const text = serializeLock(mtu === null ? after : { ...after, mtu });
   return text === input.lockText ? null : { file: input.lockFile, text };
 }
@@ -280,7 +292,8 @@ export function prepare(input: PrepareInput, observed: Observed): Prepared {
     findings: [...found, ...planned.findings],
     slices: [...(allotment?.slices ?? [])].map(([host, { slice, because }]) => ({ host, slice, because })),
     mtu,
-    lock: newLock(input, allotment, mtu),
+    ...(input.purpose === 'build' && openvSwitchPart(hosts, mesh)),
+    lock: newLock(input, allotment, mtu, finishedBuilds(mesh, observed.facts)),
   };
   const containers = new Map(
     hosts.map(({ host }) => [host, containersOf(planned.after.get(host), mesh.get(host)?.docker_bridge ?? 'docker0')]),

@@ -1,4 +1,5 @@
 import type { Finding } from '../events/types.js';
+import type { BuildRecipe } from '../network/openvswitch/types.js';
 import type { Change } from '../resources/types.js';
 
 /** A change in a plan: what a resource said, without the function that a file cannot carry. */
@@ -48,6 +49,10 @@ export interface Plan {
   readonly plays: readonly { readonly name: string; readonly serial?: number | string }[];
   readonly hosts: readonly HostPlan[];
   readonly findings: readonly Finding[];
+  /** Where each host's Open vSwitch comes from and why; hosts that keep theirs are left out. */
+  readonly openvswitch?: readonly { readonly host: string; readonly source: string; readonly why: string }[];
+  /** What is built, and on which host. */
+  readonly builds?: readonly { readonly builder: string; readonly recipe: BuildRecipe }[];
   /** Who has which slice and why. */
   readonly slices: readonly { readonly host: string; readonly slice: string; readonly because: string }[];
   readonly mtu: number | null;

@@ -7,6 +7,7 @@ import { parseLinks } from './links.js';
 import { parseMesh } from './mesh.js';
 import { parseOpenvSwitch } from './openvswitch.js';
 import { parsePackages } from './packages.js';
+import { parsePackaging } from './packaging.js';
 import { parseChecks, parseSysctls } from './settings.js';
 import { parseServices, parseSystem } from './system.js';
 import type { Fact, HostFacts, Interests } from './types.js';
@@ -41,6 +42,7 @@ export function parseFacts(
     files: parseFiles(sections, interests),
     sysctls: parseSysctls(sections, interests),
     checks: parseChecks(sections, interests),
+    packaging: parsePackaging(sections),
     mesh: parseMesh(sections),
   };
 }

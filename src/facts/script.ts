@@ -7,6 +7,7 @@ import { linksScript } from './links.js';
 import { meshScript } from './mesh.js';
 import { openvswitchScript } from './openvswitch.js';
 import { packagesScript } from './packages.js';
+import { packagingScript } from './packaging.js';
 import { settingsScript } from './settings.js';
 import { servicesScript, systemScript } from './system.js';
 import type { Interests } from './types.js';
@@ -24,7 +25,7 @@ PATH=$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 SYSTEMD_BUS_TIMEOUT=6
 export LC_ALL PATH SYSTEMD_BUS_TIMEOUT
 unset DOCKER_HOST DOCKER_CONTEXT OVS_RUNDIR GREP_OPTIONS POSIXLY_CORRECT
-${frameFunctions(nonce)}${systemScript}${servicesScript(interests, quoteAll)}${linksScript}${openvswitchScript(interests)}${dockerScript}${iptablesScript}${packagesScript(interests)}${filesScript(interests)}${settingsScript(interests)}${meshScript}
+${frameFunctions(nonce)}${systemScript}${servicesScript(interests, quoteAll)}${linksScript}${openvswitchScript(interests)}${dockerScript}${iptablesScript}${packagesScript(interests)}${packagingScript}${filesScript(interests)}${settingsScript(interests)}${meshScript}
 observe() {
   { exec 3>&1; see_docker; } | {
     exec 3>&1
@@ -35,6 +36,7 @@ observe() {
     see_services
     see_iptables
     see_packages
+    see_packaging
     see_files
     see_settings
     cat

@@ -34,8 +34,26 @@ export interface HostFacts {
   readonly sysctls: Readonly<Record<string, Fact<string | null>>>;
   /** Exit codes of the checks, by the check's text. */
   readonly checks: Readonly<Record<string, Fact<number>>>;
+  /** Where its Open vSwitch came from, and what was built here. */
+  readonly packaging: Fact<PackagingFacts>;
   /** What earlier runs of mesh left on the host. */
   readonly mesh: Fact<MeshOnHost>;
+}
+
+export interface PackagingFacts {
+  /** The RPM package that `ovs-vsctl` belongs to, as `VERSION-RELEASE`; null where there is none, and on hosts without rpm. */
+  readonly openvswitch: { readonly name: string; readonly version: string } | null;
+  /** SELinux is on, enforcing or not. */
+  readonly selinux: boolean;
+  /** Builds on this host by their keys. */
+  readonly builds: Readonly<Record<string, BuildOnHost>>;
+}
+
+export interface BuildOnHost {
+  /** The sha256 of the source, once it was fetched and checked. */
+  readonly source: string | null;
+  /** File name → sha256 of what was built; null until the build is finished. */
+  readonly files: Readonly<Record<string, string>> | null;
 }
 
 export interface SystemFacts {

@@ -64,3 +64,11 @@ export function containsCidr(outer: Cidr, inner: Cidr): boolean {
 export function overlaps(a: Cidr, b: Cidr): boolean {
   return containsCidr(a, b) || containsCidr(b, a);
 }
+
+/** The first address of a slice that a host can have: `172.17.41.0/24` → `172.17.41.1`. */
+export function firstAddress(slice: string): string {
+  const [network = '0.0.0.0'] = slice.split('/');
+  const parts = network.split('.').map(Number);
+  parts[3] = (parts[3] ?? 0) + 1;
+  return parts.join('.');
+}

@@ -1,7 +1,10 @@
 import type { HostFacts } from '../facts/types.js';
 import type { Host } from '../inventory/types.js';
+import { firstAddress } from './address.js';
 import { firewallRules } from './firewall.js';
-import { dockerSource, openvSwitchSource } from './origin.js';
+import { foreseenOrigin, openvSwitchOrigins } from './openvswitch/origin.js';
+import type { OvsKnowledge } from './openvswitch/types.js';
+import { dockerSource } from './origin.js';
 import { tunnelProbe } from './probes.js';
 import { restoreScript, restoreUnit } from './restore.js';
 import { TUNNEL_KINDS, tunnelMtu, tunnelNames } from './tunnels.js';
@@ -23,6 +26,8 @@ export interface NetworkInput {
   readonly members: readonly Member[];
   /** The MTU that the mesh already has, by its lock file. */
   readonly lockedMtu?: number;
+  /** What the lock file and the laptop's files say of Open vSwitch. */
+  readonly openvswitch?: OvsKnowledge;
 }
 
 /** Router advertisements and the answers of DHCP servers stay on the segment that they belong to. */
@@ -59,13 +64,6 @@ export function meshMtu(input: NetworkInput): number {
   if (allowed.length > 0) return Math.min(...allowed);
   const settings = input.members[0]?.host.mesh;
   return settings ? tunnelMtu(1500, settings.tunnelType, settings.tunnelKey !== undefined) : 1500;
-}
-
-function firstAddress(slice: string): string {
-  const [network = '0.0.0.0'] = slice.split('/');
-  const parts = network.split('.').map(Number);
-  parts[3] = (parts[3] ?? 0) + 1;
-  return parts.join('.');
 }
 
 function tunnelsOf(member: Member, members: readonly Member[]): readonly Tunnel[] {
@@ -105,6 +103,7 @@ function sysctlsOf(member: Member): Readonly<Record<string, string>> {
  */
 export function desired(input: NetworkInput): ReadonlyMap<string, MeshVariables> {
   const mtu = meshMtu(input);
+  const { origins } = openvSwitchOrigins(input.members, input.openvswitch);
   return new Map(
     input.members.map((member) => {
       const { mesh } = member.host;
@@ -115,7 +114,7 @@ export function desired(input: NetworkInput): ReadonlyMap<string, MeshVariables>
       const routes = flat ? [] : [{ to: mesh.cidr, link: mesh.dockerBridge }];
       const sysctls = sysctlsOf(member);
       const firewall = firewallRules(member.facts, tunnels, TUNNEL_KINDS[mesh.tunnelType]);
-      const openvswitch = openvSwitchSource(mesh, member.facts);
+      const openvswitch = origins.get(member.host.name) ?? foreseenOrigin(mesh.ovsSource);
       const docker = dockerSource(member.facts);
       const variables: MeshVariables = {
         cidr: mesh.cidr,
@@ -134,6 +133,7 @@ export function desired(input: NetworkInput): ReadonlyMap<string, MeshVariables>
         tunnels,
         probe: tunnelProbe(member, input.members, mtu),
         adopt: mesh.adopt,
+        ovs: openvswitch,
         ovs_packages: openvswitch.packages,
         ovs_service: openvswitch.service,
         docker_packages: docker.packages,

@@ -1,5 +1,4 @@
 import type { HostFacts } from '../facts/types.js';
-import type { MeshSettings } from '../inventory/types.js';
 
 /** Where something comes from on a host: the packages still to be installed, and the service that runs it. */
 export interface Origin {
@@ -11,37 +10,6 @@ export interface Origin {
 
 function format(facts: HostFacts | undefined): 'deb' | 'rpm' | 'unknown' {
   return facts?.system.known ? facts.system.value.packageFormat : 'unknown';
-}
-
-/**
- * Where a host's Open vSwitch comes from. `auto` takes what is installed, else the distribution's packages on the Debian
- * family; it never adds a repository. Without facts it names every package that could be needed, so that all are looked at.
- */
-export function openvSwitchSource(settings: MeshSettings, facts: HostFacts | undefined): Origin {
-  if (!facts) return { packages: ['openvswitch-switch'], service: 'openvswitch-switch' };
-  const service = format(facts) === 'rpm' ? 'openvswitch' : 'openvswitch-switch';
-  const installed = facts.openvswitch.known && facts.openvswitch.value.installed;
-  if (settings.ovsSource === 'build' || settings.ovsSource === 'file') {
-    return {
-      packages: [],
-      service,
-      refusal: {
-        sentence: `mesh_ovs_source: ${settings.ovsSource} is not supported by this version of mesh`,
-        fix: 'set mesh_ovs_source: auto, and install Open vSwitch by hand on hosts that are not of the Debian family',
-      },
-    };
-  }
-  if (installed) return { packages: [], service };
-  if (format(facts) === 'deb') return { packages: ['openvswitch-switch'], service };
-  const name = facts.system.known ? facts.system.value.osName : 'an unknown system';
-  return {
-    packages: [],
-    service,
-    refusal: {
-      sentence: `it has no Open vSwitch, and mesh can install it on the Debian family only (this is ${name})`,
-      fix: 'install Open vSwitch on it and run the same command again',
-    },
-  };
 }
 
 /** Where a host's Docker comes from: what is there, else Debian's docker.io. */

@@ -3,7 +3,8 @@ import type { HostFacts } from '../facts/types.js';
 import { containsCidr, parseCidr } from './address.js';
 import { allowedMtu, linkOf, type Member, meshMtu, type NetworkInput } from './desired.js';
 import { type HostFinding, refuse, warn } from './finding.js';
-import { dockerSource, openvSwitchSource } from './origin.js';
+import { openvSwitchOrigins } from './openvswitch/origin.js';
+import { dockerSource } from './origin.js';
 import { surroundings } from './surroundings.js';
 import { TUNNEL_KINDS } from './tunnels.js';
 
@@ -154,9 +155,8 @@ function origins(member: Member, facts: HostFacts): readonly HostFinding[] {
       ),
     );
   }
-  for (const { refusal } of [openvSwitchSource(member.host.mesh, facts), dockerSource(facts)]) {
-    if (refusal) found.push(refuse(member, 'no-source', refusal.sentence, refusal.fix));
-  }
+  const { refusal } = dockerSource(facts);
+  if (refusal) found.push(refuse(member, 'no-source', refusal.sentence, refusal.fix));
   return found;
 }
 
@@ -190,5 +190,6 @@ export function preflight(input: NetworkInput): readonly Finding[] {
             fix: 'set mesh_mtu once, for all hosts',
           },
         ];
-  return [...perHost, ...different, ...surroundings(looked), ...alone];
+  const { findings } = openvSwitchOrigins(input.members, input.openvswitch);
+  return [...perHost, ...findings, ...different, ...surroundings(looked), ...alone];
 }

@@ -1,4 +1,5 @@
 import type { TunnelType } from '../inventory/types.js';
+import type { OvsOrigin } from './openvswitch/types.js';
 
 /** One end of a tunnel as a host shall have it. */
 export interface Tunnel {
@@ -48,6 +49,8 @@ export interface MeshVariables {
   readonly tunnels: readonly Tunnel[];
   readonly probe: TunnelProbe;
   readonly adopt: boolean;
+  /** Where Open vSwitch comes from here, and what this host builds. */
+  readonly ovs: OvsOrigin;
   /** Packages and services that bring Open vSwitch and Docker here; empty where they come from elsewhere. */
   readonly ovs_packages: readonly string[];
   readonly ovs_service: string;

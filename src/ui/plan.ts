@@ -37,6 +37,7 @@ export function renderPlan(plan: Plan, options: PlanOptions): string {
       plan.hosts.filter((host) => countChanges(host) > 0),
       options,
     ).map((group) => hostSection(group, options, style)),
+    openvSwitchSection(plan, options.columns, style),
     noteSection(plan, options.columns, style),
     asked && (total > 0 || plan.lock) ? sliceSection(plan, style) : [],
     containerSection(plan, options.columns, style),
@@ -204,6 +205,20 @@ const REASONS: ReadonlyMap<string, string> = new Map([
   ['seed rule', 'by the last number of its address'],
   ['next free', 'the next free one'],
 ]);
+
+/** Where Open vSwitch comes from on hosts where it does not simply stay, the same answer of several hosts once. */
+function openvSwitchSection(plan: Plan, columns: number, { paint }: Style): string[] {
+  const hosts = new Map<string, string[]>();
+  for (const { host, source, why } of plan.openvswitch ?? []) {
+    const text = `${source}: ${why}`;
+    hosts.set(text, [...(hosts.get(text) ?? []), host]);
+  }
+  const rows = [...hosts].flatMap(([text, list]) => {
+    const [first = '', ...rest] = wrap(`${names(list, 12)}  ${clean(text)}`, columns - 5);
+    return [`  ${first}`, ...rest.map((line) => `    ${line}`)];
+  });
+  return rows.length === 0 ? [] : [paint('strong', 'Open vSwitch'), ...rows];
+}
 
 /** Rows of the slices table that are shown before it is folded. */
 const SLICES_SHOWN = 16;

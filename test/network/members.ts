@@ -97,6 +97,7 @@ export function member(options: MemberOptions = {}): Member {
     files: {},
     sysctls: {},
     checks: {},
+    packaging: { known: true, value: { openvswitch: null, selinux: false, builds: {} } },
     mesh: { known: true, value: { records: {}, lastRun: null, lock: null } },
     ...options.facts,
   };

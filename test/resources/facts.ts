@@ -74,6 +74,7 @@ export function hostFacts(changes: Partial<HostFacts> = {}): HostFacts {
     files: {},
     sysctls: { 'net.ipv6.conf.br0.disable_ipv6': known(null) },
     checks: {},
+    packaging: known({ openvswitch: null, selinux: false, builds: {} }),
     mesh: known({ records: {}, lastRun: null, lock: null }),
     ...changes,
   };
