@@ -6,7 +6,7 @@ import { inventoryFile, openInventory } from './inventory-file.js';
 import type { ApplyOptions } from './options.js';
 import { packageFile } from './package-file.js';
 
-export type Mode = 'plan' | 'deploy' | 'verify' | 'teardown' | 'run';
+export type Mode = 'plan' | 'deploy' | 'build' | 'verify' | 'teardown' | 'run';
 
 export interface Request {
   readonly mode: Mode;
@@ -29,7 +29,7 @@ async function openPlaybook(request: Request, types: readonly string[]) {
     import('../playbook/parse.js'),
     import('../playbook/tags.js'),
   ]);
-  const own = request.mode === 'teardown' ? 'playbooks/teardown.yml' : 'playbooks/deploy.yml';
+  const own = `playbooks/${request.mode === 'teardown' || request.mode === 'build' ? request.mode : 'deploy'}.yml`;
   const file = request.playbook ?? packageFile(own);
   const text = await readFile(file, 'utf8').catch((error: unknown) => {
     const code = error instanceof Error && 'code' in error ? error.code : undefined;

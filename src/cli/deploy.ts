@@ -10,7 +10,7 @@ function act(mode: Mode) {
   };
 }
 
-/** `mesh plan`, `deploy`, `verify`, `teardown`: one way, left at different places. */
+/** `mesh plan`, `deploy`, `build`, `verify`, `teardown`: one way, left at different places. */
 export function register(program: Command): void {
   const plan = withPlanOptions(program.command('plan [inventory]'))
     .description('say what a deploy would do, and change nothing')
@@ -30,6 +30,13 @@ export function register(program: Command): void {
     ['mesh deploy inventory.yml --yes', 'does not ask (scripts, CI)'],
     ['mesh deploy inventory.yml -l docker43', 'contacts and changes docker43 only'],
     ['mesh deploy inventory.yml --check', 'plan only, as mesh plan'],
+  ]);
+  const build = withApplyOptions(program.command('build [inventory]'))
+    .description('build Open vSwitch for the hosts that need it')
+    .action(act('build'));
+  withExamples(build, [
+    ['mesh build inventory.yml', 'builds once for every kind of host'],
+    ['mesh build inventory.yml --check', 'says where it comes from and why'],
   ]);
   const verify = withHostOptions(program.command('verify [inventory]'))
     .description('prove that hosts and containers reach each other')

@@ -11,6 +11,8 @@ import { ovsFlows } from './ovs-flows.js';
 import { ovsTunnels } from './ovs-tunnels.js';
 import { packages } from './package.js';
 import { routes } from './routes.js';
+import { rpmBuild } from './rpm-build.js';
+import { rpmInstall } from './rpm-install.js';
 import { service } from './service.js';
 import { sysctl } from './sysctl.js';
 import { systemdUnit } from './systemd-unit.js';
@@ -20,6 +22,8 @@ export type { Defined, ParamIssue } from './define.js';
 
 const all: readonly Defined[] = [
   define(packages),
+  define(rpmBuild),
+  define(rpmInstall),
   define(service),
   define(dockerDaemon),
   define(ovsBridge),

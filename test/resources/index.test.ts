@@ -28,6 +28,8 @@ describe('the registry', () => {
       'ovs_tunnels',
       'package',
       'routes',
+      'rpm_build',
+      'rpm_install',
       'service',
       'sysctl',
       'systemd_unit',

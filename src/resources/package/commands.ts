@@ -60,9 +60,17 @@ export function aptInstall({ names, version, list, refresh }: Install): string {
   );
 }
 
-/** Installs with dnf, or yum where there is none. What is new is what `rpm -qa` did not list before the first attempt. */
+/** Installs with dnf, or yum where there is none. */
 export function rpmInstall({ names, version, list }: Install): string {
   const wanted = quoteAll(names.map((name) => (version === undefined ? name : `${name}-${version}`)));
+  return rpmAccounted(list, `"$pm" -y install ${wanted}`);
+}
+
+/**
+ * Shell text that does `work` with `$pm` (dnf, or yum where there is none) and writes down what it brought: what `rpm -qa`
+ * did not list before the first attempt. An interrupted run leaves no package unaccounted.
+ */
+export function rpmAccounted(list: string, work: string): string {
   return lines(
     'export LC_ALL=C',
     `list=${quote(`${INSTALLED}/${list}`)}`,
@@ -73,7 +81,7 @@ export function rpmInstall({ names, version, list }: Install): string {
     'fi',
     'umask 022',
     'if command -v dnf >/dev/null; then pm=dnf; else pm=yum; fi',
-    `"$pm" -y install ${wanted}`,
+    work,
     'installed >"$list.after"',
     '{ [ ! -e "$list" ] || cat "$list"; comm -13 "$list.before" "$list.after"; } | sort -u >"$list.new"',
     'sync; mv -f "$list.new" "$list"; rm -f "$list.before" "$list.after"',
