@@ -7,6 +7,7 @@ import type { Playbook } from '../playbook/types.js';
 import { type ProofResult, prove } from '../proof/prove.js';
 import type { ProofHost } from '../proof/types.js';
 import type { Connection, Transport } from '../ssh/types.js';
+import { type Confirm, consent } from './consent.js';
 import { unprovenContainers } from './containers.js';
 import { exitCodeOf, summarize } from './finish.js';
 import { gather } from './gather.js';
@@ -22,8 +23,7 @@ import { resolveUnderlays } from './underlay.js';
 /** What a person is shown and asked on the way; the engine knows no screen. */
 export interface Conversation {
   showPlan(plan: Plan): void;
-  /** `undefined`: there is nobody to ask. */
-  confirm(question: string): Promise<boolean | undefined>;
+  readonly confirm: Confirm;
 }
 
 export interface ConvergeInput {
@@ -66,48 +66,16 @@ function pause(milliseconds: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }
 
-/** Running containers whose restart, stop or end a plan brings about, as `host: name (fate)`. */
-function touchedContainers(plan: Plan): readonly string[] {
-  return plan.hosts.flatMap((host) =>
-    host.plays.flatMap((play) =>
-      play.tasks.flatMap((task) =>
-        task.changes.flatMap((change) =>
-          (change.fates ?? [])
-            .filter(({ fate }) => fate !== 'keeps running' && fate !== 'stays stopped')
-            .map(({ container, fate }) => `${host.host}: ${container} ${fate}`),
-        ),
-      ),
-    ),
-  );
-}
-
-/** Asks for what the plan needs. False: somebody said no. @throws {InputError} if nobody is there to ask. */
-async function consent(input: ConvergeInput, plan: Plan): Promise<boolean> {
-  const touched = touchedContainers(plan);
-  if (touched.length > 0 && !input.restartDocker) {
-    const list = touched.map((line) => `  ${line}`).join('\n');
-    const answer = input.yes
-      ? undefined
-      : await input.conversation.confirm(
-          `dockerd is restarted, which touches containers that run:\n${list}\nRestart it?`,
-        );
-    if (answer === undefined) {
-      throw InputError.of(`the plan restarts dockerd where containers run:\n${list}`, {
-        fix: 'add --restart-docker to agree to that, or stop these containers first',
-      });
-    }
-    if (!answer) return false;
+async function keepLock(inventory: string, { file, text }: NonNullable<Plan['lock']>): Promise<void> {
+  const lock = parseLock(text, file);
+  try {
+    await writeLock(inventory, lock);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw InputError.of(`${file} cannot be written: ${reason}`, {
+      fix: 'make its folder writable for you: the file keeps which host has which slice',
+    });
   }
-  if (input.yes) return true;
-  const changes = plan.hosts.reduce((sum, host) => sum + countChanges(host), 0);
-  const hosts = plan.hosts.filter((host) => countChanges(host) > 0).length;
-  const answer = await input.conversation.confirm(
-    `Make ${changes === 1 ? 'this change' : `these ${changes} changes`} on ${hosts === 1 ? '1 host' : `${hosts} hosts`}?`,
-  );
-  if (answer === undefined) {
-    throw InputError.of('nobody is here to agree to the plan', { fix: 'add --yes to run it without asking' });
-  }
-  return answer;
 }
 
 function proofHosts(
@@ -198,10 +166,11 @@ export async function converge(input: ConvergeInput): Promise<Converged> {
 
   let outcomes: ReadonlyMap<string, HostOutcome> = new Map();
   let declined = false;
-  if (applies && changes > 0 && !input.stop.aborted) {
-    declined = !(await consent(input, plan));
-    if (!declined && !input.stop.aborted) {
-      if (plan.lock) await writeLock(inventory.file, parseLock(plan.lock.text, plan.lock.file));
+  if (applies && !input.stop.aborted) {
+    declined = changes > 0 && !(await consent(plan, input, input.conversation.confirm));
+    // Before the first change; and where there is none, for whoever deploys from here without having the file.
+    if (plan.lock && !declined && !input.stop.aborted) await keepLock(inventory.file, plan.lock);
+    if (changes > 0 && !declined && !input.stop.aborted) {
       outcomes = await runPlan({
         plan,
         run: input.run,

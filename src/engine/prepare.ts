@@ -236,10 +236,16 @@ function newLock(
   input: PrepareInput,
   allotment: SliceAllotment | undefined,
   mtu: number | null,
+  seen: ReadonlyMap<string, HostFacts>,
   finished: readonly Finished[],
 ): Plan['lock'] {
   if (!allotment || input.purpose !== 'build') return null;
-  const after = lockWithBuilds(lockAfter(input.lock, allotment), finished);
+  // A host that was not looked at may have another slice on record than the one that would be its next: that stays open.
+  const settled = [...allotment.slices].filter(
+    ([name, { because }]) => seen.has(name) || (because !== 'seed rule' && because !== 'next free'),
+  );
+  if (settled.length === 0 && input.lockText === '') return null;
+  const after = lockWithBuilds(lockAfter(input.lock, { ...allotment, slices: new Map(settled) }), finished);
   const text = serializeLock(mtu === null ? after : { ...after, mtu });
   return text === input.lockText ? null : { file: input.lockFile, text };
 }
@@ -293,7 +299,7 @@ export function prepare(input: PrepareInput, observed: Observed): Prepared {
     slices: [...(allotment?.slices ?? [])].map(([host, { slice, because }]) => ({ host, slice, because })),
     mtu,
     ...(input.purpose === 'build' && openvSwitchPart(hosts, mesh)),
-    lock: newLock(input, allotment, mtu, finishedBuilds(mesh, observed.facts)),
+    lock: newLock(input, allotment, mtu, observed.facts, finishedBuilds(mesh, observed.facts)),
   };
   const containers = new Map(
     hosts.map(({ host }) => [host, containersOf(planned.after.get(host), mesh.get(host)?.docker_bridge ?? 'docker0')]),
