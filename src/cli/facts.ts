@@ -26,7 +26,8 @@ async function show(pattern: string | undefined, options: HostOptions): Promise<
       mergeInterests([
         { services, bridges: hosts.filter((host) => host.name === name).map((host) => host.mesh.bridge) },
       ]);
-    const gathered = await gather(hosts, interests, transport, () => undefined);
+    const { signal: stop } = new AbortController();
+    const gathered = await gather({ hosts, interests, transport, emit: () => undefined, stop });
     const facts = [...gathered.values()].flatMap((one) => ('facts' in one ? [one.facts] : []));
     const failures = [...gathered.values()].flatMap((one) => ('failure' in one ? [one.failure] : []));
     if (options.json) {

@@ -1,5 +1,6 @@
+import { setMaxListeners } from 'node:events';
 import { InputError } from '../errors.js';
-import type { Emit } from '../events/types.js';
+import type { Emit, HostSummary } from '../events/types.js';
 import { type Lock, parseLock, writeLock } from '../inventory/lock.js';
 import type { Inventory } from '../inventory/types.js';
 import type { MeshVariables } from '../network/types.js';
@@ -9,7 +10,7 @@ import type { ProofHost } from '../proof/types.js';
 import type { Connection, Transport } from '../ssh/types.js';
 import { type Confirm, consent } from './consent.js';
 import { unprovenContainers } from './containers.js';
-import { exitCodeOf, summarize } from './finish.js';
+import { exitCodeOf, summarize, summarizeUnplanned } from './finish.js';
 import { gather } from './gather.js';
 import { readLaptopFiles } from './laptop-files.js';
 import { meetAll } from './meet.js';
@@ -52,7 +53,8 @@ export interface ConvergeInput {
 
 export interface Converged {
   readonly exitCode: number;
-  readonly plan: Plan;
+  /** `null`: it was stopped before there was one. */
+  readonly plan: Plan | null;
   readonly proof: ProofResult | null;
   /** Whether anything was run on a host. */
   readonly applied: boolean;
@@ -142,10 +144,21 @@ export async function converge(input: ConvergeInput): Promise<Converged> {
     return input.transport.connect(name, host.connection);
   };
   const applies = mode !== 'plan' && mode !== 'verify';
-  const gathered = await gather(hosts, interests, input.transport, emit);
   const { lockTimeoutSeconds, stop } = input;
+  // Every host that is waited for listens.
+  setMaxListeners(0, stop);
+  const gathered = await gather({ hosts, interests, transport: input.transport, emit, stop });
   const meeting = { emit, now, pause, reconnect: connect, interests, lockTimeoutSeconds, stop };
   const { connections, facts, failures, busy } = await meetAll(gathered, applies ? meeting : undefined);
+  if (stop.aborted) {
+    const names = hosts.map(({ name }) => name);
+    return {
+      ...tellEnd(130, summarizeUnplanned(names, failures, input.command)),
+      plan: null,
+      proof: null,
+      applied: false,
+    };
+  }
   const unreachable = new Map([...failures].map(([name, failure]) => [name, failure.reason]));
   const { plan, mesh, containers } = prepare(prepareInput, { facts, unreachable, busy });
   for (const host of plan.hosts) {
@@ -202,7 +215,7 @@ export async function converge(input: ConvergeInput): Promise<Converged> {
     const changed = [...outcomes.values()].some((outcome) => outcome.changed > 0);
     const scope = mode === 'verify' || changed ? 'full' : 'tunnels';
     const proven = proofHosts(plan, mesh, connections, outcomes);
-    proof = await prove({ scope, hosts: proven, emit, now });
+    proof = await prove({ scope, hosts: proven, emit, now, signal: stop });
     for (const { host } of proven) {
       const those = containers.get(host.host);
       for (const finding of those ? unprovenContainers(host.host, those) : []) emit({ kind: 'finding', ...finding });
@@ -223,14 +236,17 @@ export async function converge(input: ConvergeInput): Promise<Converged> {
     command: input.command,
   };
   const exitCode = exitCodeOf(end, input.detailedExitCode);
-  const summary = summarize(end);
-  for (const { host, state } of summary) emit({ kind: 'host.state', host, state });
-  emit({
-    kind: 'run.ended',
-    exitCode,
-    changed: summary.reduce((sum, host) => sum + host.changed, 0),
-    durationMs: Math.round(now() - startedAt),
-    hosts: summary,
-  });
-  return { exitCode, plan, proof, applied: outcomes.size > 0 };
+  return { ...tellEnd(exitCode, summarize(end)), plan, proof, applied: outcomes.size > 0 };
+
+  function tellEnd(code: number, summary: readonly HostSummary[]) {
+    for (const { host, state } of summary) emit({ kind: 'host.state', host, state });
+    emit({
+      kind: 'run.ended',
+      exitCode: code,
+      changed: summary.reduce((sum, host) => sum + host.changed, 0),
+      durationMs: Math.round(now() - startedAt),
+      hosts: summary,
+    });
+    return { exitCode: code };
+  }
 }

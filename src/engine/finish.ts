@@ -39,14 +39,22 @@ function unprovenPeers(end: RunEnd, host: string): readonly string[] {
   return [...new Set(failed.map((one) => one.peer))];
 }
 
+function unreachable(
+  host: string,
+  message: string,
+  failure: ConnectionFailure | undefined,
+  command: string,
+): HostSummary {
+  const next = failure?.advice ? `${failure.advice}; then: ${command}` : `when it is back: ${command}`;
+  return { host, state: 'unreachable', changed: 0, left: 0, error: { message }, next };
+}
+
 function summarizeHost(end: RunEnd, host: HostPlan): HostSummary {
   const left = countChanges(host);
   const again = `once that is mended: ${end.command}`;
   if (host.state === 'unreachable') {
     const failure = end.failures.get(host.host);
-    const message = failure?.reason ?? host.reason ?? 'it could not be reached';
-    const advice = failure?.advice ? `${failure.advice}; then: ${end.command}` : `when it is back: ${end.command}`;
-    return { host: host.host, state: 'unreachable', changed: 0, left: 0, error: { message }, next: advice };
+    return unreachable(host.host, failure?.reason ?? host.reason ?? 'it could not be reached', failure, end.command);
   }
   if (host.state === 'refused') {
     const fix = end.plan.findings.find((one) => one.host === host.host && one.severity === 'refuse')?.fix;
@@ -94,4 +102,17 @@ function verifyCommand(end: RunEnd): string {
 /** What every host is in at the end, and what to type next. */
 export function summarize(end: RunEnd): readonly HostSummary[] {
   return end.plan.hosts.map((host) => summarizeHost(end, host));
+}
+
+/** What every host is in where the run was stopped before there was a plan: nothing was changed on any. */
+export function summarizeUnplanned(
+  hosts: readonly string[],
+  failures: ReadonlyMap<string, ConnectionFailure>,
+  command: string,
+): readonly HostSummary[] {
+  return hosts.map((host) => {
+    const failure = failures.get(host);
+    if (failure) return unreachable(host, failure.reason, failure, command);
+    return { host, state: 'stopped', changed: 0, left: 0, next: `to go on: ${command}` };
+  });
 }

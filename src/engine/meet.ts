@@ -6,6 +6,7 @@ import type { Gathered } from './gather.js';
 import { waitScript } from './lock.js';
 import { attachScript } from './program.js';
 import { followProgress } from './progress.js';
+import { unlessStopped } from './unless-stopped.js';
 
 export interface MeetContext extends FollowContext {
   readonly interests: (host: string) => Interests;
@@ -31,7 +32,7 @@ export interface MetAll {
   readonly busy: ReadonlyMap<string, string>;
 }
 
-/** Sorts what was gathered, after every host was met as {@link meetOthers} says; without a context nobody is waited for. */
+/** Sorts what was gathered without what was stopped, after every host was met as {@link meetOthers} says; without a context nobody is waited for. */
 export async function meetAll(
   gathered: ReadonlyMap<string, Gathered>,
   context: MeetContext | undefined,
@@ -43,8 +44,12 @@ export async function meetAll(
   await Promise.all(
     [...gathered].map(async ([name, one]) => {
       if ('failure' in one) return void failures.set(name, one.failure);
+      if ('stopped' in one) return;
       try {
-        const met: Met = context ? await meetOthers(one.connection, one.facts, context) : one;
+        const met: Met | 'stopped' = context
+          ? await unlessStopped(meetOthers(one.connection, one.facts, quietAfterStop(context)), context.stop)
+          : one;
+        if (met === 'stopped') return;
         connections.set(name, met.connection);
         facts.set(name, met.facts);
         if (met.busy !== undefined) busy.set(name, met.busy);
@@ -59,6 +64,16 @@ export async function meetAll(
   const inOrder = <T>(map: Map<string, T>): Map<string, T> =>
     new Map([...gathered.keys()].flatMap((name) => [...map].filter(([key]) => key === name)));
   return { connections, facts: inOrder(facts), failures: inOrder(failures), busy };
+}
+
+/** Nothing is told any more once it was stopped: the run's end is told then, and nothing comes after it. */
+function quietAfterStop(context: MeetContext): MeetContext {
+  return {
+    ...context,
+    emit: (event) => {
+      if (!context.stop.aborted) context.emit(event);
+    },
+  };
 }
 
 /** A laptop that was killed leaves its keeper on the host for as long as sshd needs to notice, seconds. */
@@ -106,7 +121,7 @@ export async function meetOthers(connection: Connection, seen: HostFacts, contex
     }
     if (stop.aborted) return { connection: now, facts };
     emit({ kind: 'host.state', host, state: 'observing' });
-    facts = await observe(now, context.interests(host));
+    facts = await observe(now, context.interests(host), stop);
     emit({ kind: 'host.state', host, state: 'planned' });
   }
 

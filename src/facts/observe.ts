@@ -10,12 +10,14 @@ const longest = 60_000;
 
 /**
  * Looks at a host over one channel and changes nothing there. What the host does not answer is unknown in the facts;
- * rejects only as `Connection.exec` does. A connection that breaks leaves unknown what had not yet arrived.
+ * rejects only as `Connection.exec` does. A connection that breaks leaves unknown what had not yet arrived, and so does a
+ * signal.
  */
-export async function observe(connection: Connection, interests: Interests): Promise<HostFacts> {
+export async function observe(connection: Connection, interests: Interests, signal?: AbortSignal): Promise<HostFacts> {
   const nonce = randomBytes(12).toString('hex');
   const started = performance.now();
-  const outcome = await connection.exec('sh -s', { script: observeScript(interests, nonce), timeoutMs: longest });
+  const script = observeScript(interests, nonce);
+  const outcome = await connection.exec('sh -s', { script, timeoutMs: longest, ...(signal && { signal }) });
   const facts = parseFacts(connection.host, outcome.stdout, nonce, interests, Math.round(performance.now() - started));
   if (facts.system.known || outcome.stdout.length > 0) return facts;
   const said = outcome.stderr.toString('utf8').trim().split('\n').at(-1)?.slice(0, 300);

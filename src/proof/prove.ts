@@ -16,6 +16,7 @@ export interface ProofInput {
   readonly hosts: readonly { readonly connection: Connection; readonly host: ProofHost }[];
   readonly emit: Emit;
   readonly now: () => number;
+  /** Ends the proof early: what is not measured by then is not told of. */
   readonly signal?: AbortSignal;
 }
 
@@ -33,7 +34,11 @@ interface HeldResponder {
 }
 
 /** Starts a host's responder and keeps it until `end`. Never rejects: a host that cannot answer says why. */
-async function holdResponder(connection: Connection, host: ProofHost, token: string): Promise<HeldResponder> {
+async function holdResponder(
+  { connection, host }: ProofInput['hosts'][number],
+  token: string,
+  stop: AbortSignal | undefined,
+): Promise<HeldResponder> {
   const hold = new AbortController();
   const lines: string[] = [];
   let rest = '';
@@ -42,10 +47,12 @@ async function holdResponder(connection: Connection, host: ProofHost, token: str
     settle = resolve;
   });
   const timer = setTimeout(settle, RESPONDER_TIMEOUT_MS);
+  const signal = stop ? AbortSignal.any([hold.signal, stop]) : hold.signal;
+  signal.addEventListener('abort', () => settle(), { once: true });
   const ended = connection
     .exec(responderCommand(host, token), {
       holdStdin: true,
-      signal: hold.signal,
+      signal,
       onStdout: (piece) => {
         rest += piece.toString('utf8');
         const parts = rest.split('\n');
@@ -75,7 +82,9 @@ async function probe(
   peers: readonly { readonly host: string; readonly address: string; readonly responder?: Responder }[],
   token: string,
   own: Responder | undefined,
+  signal: AbortSignal | undefined,
 ): Promise<readonly Measurement[]> {
+  if (signal?.aborted) return [];
   const names = peers.map((peer) => peer.host);
   const unproven = (detail: string): readonly Measurement[] =>
     names.map((peer) => ({ peer, check: own ? 'docker0 ping' : 'tunnel ping', state: 'fail', detail }));
@@ -83,7 +92,9 @@ async function probe(
     const outcome = await connection.exec('', {
       script: probeScript(host, peers, token, own),
       timeoutMs: PROBE_TIMEOUT_MS,
+      ...(signal && { signal }),
     });
+    if (signal?.aborted) return [];
     if (outcome.kind === 'lost') return unproven(`the connection was lost while probing (${outcome.reason})`);
     const read = readProbes(host, names, outcome.stdout.toString('utf8'));
     // A script that was cut short has no line for some peer: that is a failure, never a silence.
@@ -114,7 +125,7 @@ export async function prove(input: ProofInput): Promise<ProofResult> {
           state: 'proving',
           detail: 'starting a container to be reached',
         });
-        held.set(host.host, await holdResponder(connection, host, token));
+        held.set(host.host, await holdResponder({ connection, host }, token, input.signal));
       }),
     );
   }
@@ -133,7 +144,7 @@ export async function prove(input: ProofInput): Promise<ProofResult> {
         state: 'proving',
         detail: `probing ${peers.length} peers`,
       });
-      for (const measured of await probe(one, peers, token, held.get(one.host.host)?.responder)) {
+      for (const measured of await probe(one, peers, token, held.get(one.host.host)?.responder, input.signal)) {
         measurements.push({ from: one.host.host, ...measured });
         const { peer, ...rest } = measured;
         input.emit({ kind: 'probe', from: one.host.host, to: peer, ...rest });

@@ -69,7 +69,9 @@ function tally(hosts: readonly HostSummary[]): string {
 
 function hostLine(host: HostSummary, room: number, { symbols, paint }: Style): string {
   const [tone, mark] = STANDS[host.state];
-  const did = host.changed > 0 ? plural(host.changed, 'change') : host.state === 'done' ? 'nothing to change' : '';
+  const untouched = host.state === 'done' ? 'nothing to change' : 'nothing was changed';
+  const told = host.state === 'done' || (host.state === 'stopped' && host.left === 0);
+  const did = host.changed > 0 ? plural(host.changed, 'change') : told ? untouched : '';
   const noun = host.changed > 0 ? String(host.left) : plural(host.left, 'change');
   const left = host.left > 0 ? `${noun} ${host.state === 'planned' ? 'to do' : 'not done'}` : '';
   const counts = [did, left].filter(Boolean).join(', ');

@@ -44,7 +44,11 @@ const passing =
   async () =>
     said(Array.from({ length: peers }, (_, index) => `R ${index} ${check} pass 0.2\n`).join(''));
 
-async function proven(scope: 'tunnels' | 'full', hosts: readonly ReturnType<typeof connection>[]) {
+async function proven(
+  scope: 'tunnels' | 'full',
+  hosts: readonly ReturnType<typeof connection>[],
+  signal?: AbortSignal,
+) {
   const emitted: EventBody[] = [];
   const numbers = hosts.map((_, index) => 41 + index);
   const result = await prove({
@@ -58,6 +62,7 @@ async function proven(scope: 'tunnels' | 'full', hosts: readonly ReturnType<type
     })),
     emit: (body) => emitted.push(body),
     now: () => 0,
+    ...(signal && { signal }),
   });
   return { result, emitted };
 }
@@ -110,6 +115,21 @@ describe('prove', () => {
       state: 'fail',
       detail,
     });
+  });
+
+  it('that is stopped tells what was measured until then, and takes nothing else for a failure', async () => {
+    const stop = new AbortController();
+    const stopping: Answer = async () => {
+      stop.abort();
+      return { ...said(''), kind: 'lost', reason: 'it was stopped from here' };
+    };
+    const offers = ['tcp 20042', 'container 4042 172.17.42.2'];
+    const hosts = [connection('docker41', stopping, offers), connection('docker42', passing('docker0', 1), offers)];
+    const { result, emitted } = await proven('full', hosts, stop.signal);
+    expect(result.measurements.filter(({ state }) => state === 'fail')).toEqual([]);
+    expect(result.passed).toBe(0);
+    expect(hosts.map(({ released }) => released())).toEqual([1, 1]);
+    expect(emitted.at(-1)?.kind).toBe('proof.ended');
   });
 
   it('has nothing to prove of one host', async () => {
