@@ -48,6 +48,9 @@ export function shakeHands(stream: Duplex, route: Route, options: HandshakeOptio
     let answering: Promise<unknown> | undefined;
     let serverAllows: readonly string[] = [];
     let over = false;
+    let failed = false;
+    /** The host key that this connection began with. */
+    let accepted: Buffer | undefined;
     let opening = '';
     const listen = (chunk: Buffer): void => {
       opening += chunk.toString('latin1', 0, 64);
@@ -65,6 +68,7 @@ export function shakeHands(stream: Duplex, route: Route, options: HandshakeOptio
     };
     const fail = (error: Error): void => {
       if (!finish()) return;
+      failed = true;
       client.end();
       stream.destroy();
       reject(error);
@@ -135,10 +139,16 @@ export function shakeHands(stream: Duplex, route: Route, options: HandshakeOptio
       keepaliveCountMax: options.keepaliveCount,
       algorithms: algorithmsFor(options.hostKey.types),
       hostVerifier: (key: Buffer, accept: (valid: boolean) => void) => {
+        // sshd asks for a new key exchange after an hour or a gigabyte (RekeyLimit, sshd_config(5)): the same key is no news.
+        if (accepted?.equals(key)) return accept(true);
         options.hostKey.verify(key, asking).then(
           (refusal) => {
-            if (refusal) fail(refusal);
-            else if (!over) accept(true);
+            if (failed) return;
+            if (!refusal && accepted === undefined) {
+              accepted = key;
+              accept(true);
+            } else if (!over) fail(refusal ?? changedMidway(route));
+            else client.destroy();
           },
           (error: unknown) => fail(unexpected(route, error)),
         );
@@ -160,6 +170,10 @@ export function shakeHands(stream: Duplex, route: Route, options: HandshakeOptio
 /** sshd says why it hangs up before it names itself (`Exceeded MaxStartups`); other servers talk in other ways. */
 function speaksOtherwise(opening: string): boolean {
   return opening !== '' && !/^SSH-|^Exceeded MaxStartups|^Not allowed at this time/.test(opening);
+}
+
+function changedMidway(route: Route): ConnectionFailure {
+  return failure(route.host, 'host-key', `${route.host}: its host key changed while the connection was being made`);
 }
 
 function unexpected(route: Route, error: unknown): ConnectionFailure {

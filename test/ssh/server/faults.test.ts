@@ -354,3 +354,27 @@ describe('jump hosts', () => {
     await expect(failed).rejects.toThrow(/^docker41 is reached through ops@127/);
   });
 });
+
+describe('a host that exchanges keys anew', () => {
+  it('goes on as before: sshd does so after an hour or a gigabyte', async () => {
+    const host = await server({
+      exec: (channel, line, client) => {
+        begin(channel, line);
+        client.rekey(() => {
+          channel.write('after\n');
+          channel.exit(0);
+          channel.end();
+        });
+      },
+    });
+    const connection = await reach(host);
+    for (const _ of [1, 2]) {
+      const outcome = await connection.exec('true', { timeoutMs: 5000 });
+      expect({ ...outcome, stdout: outcome.stdout.toString() }).toMatchObject({
+        kind: 'exited',
+        code: 0,
+        stdout: 'after\n',
+      });
+    }
+  });
+});
