@@ -1,4 +1,5 @@
 import { finished } from 'node:stream';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Client, ClientChannel } from 'ssh2';
 import { type PasswordTrials, type PasswordUse, passwordMissing, type SudoPassword } from './become.js';
 import { NoChannel, onChannel, runChannel } from './channel.js';
@@ -11,6 +12,11 @@ import { SCRIPT_COMMAND, wire, wrapScript } from './wire.js';
 
 /** sshd's MaxSessions is 10; two are left to others that share the connection's server process. */
 const CHANNELS = 8;
+
+/** How often a channel is asked for again: while others are open, and where there is none whose end could make room. */
+const REFUSALS = 20;
+const REFUSALS_ALONE = 4;
+const REFUSAL_PAUSE_MS = 50;
 
 export interface Sudo {
   readonly trials: PasswordTrials;
@@ -34,9 +40,12 @@ export function openConnection(client: Client, route: Route, sudo: Sudo, release
   });
   const needsSudo = become.enabled && become.user !== user;
 
-  /** Waits for a place; where the server allows fewer channels than expected, waits for one of those that are open. */
+  /**
+   * Waits for a place; where the server allows fewer channels than expected, waits for one of those that are open. sshd
+   * frees a session a moment after its channel was closed: the first refusals may be over then.
+   */
   const inChannel = async <T>(line: string, run: (channel: ClientChannel) => Promise<T>): Promise<T> => {
-    for (;;) {
+    for (let refusals = 0; ; refusals++) {
       const giveBack = await places.take();
       try {
         return await onChannel(client, line, (channel) => {
@@ -44,11 +53,13 @@ export function openConnection(client: Client, route: Route, sudo: Sudo, release
           return run(channel);
         });
       } catch (error) {
-        const again = error instanceof NoChannel && error.refused && !gone && places.shrink();
-        if (!again) throw error;
+        const others = refusals > 0 && places.shrink();
+        const again = error instanceof NoChannel && error.refused && !gone;
+        if (!again || refusals >= (others ? REFUSALS : REFUSALS_ALONE)) throw error;
       } finally {
         giveBack();
       }
+      await pause(REFUSAL_PAUSE_MS * 2 ** Math.min(refusals, 5));
     }
   };
 
