@@ -21,6 +21,8 @@ export interface ProgramInput {
   /** RFC 3339, and `mesh deploy inventory.yml`: for the host's lock, should the connection be gone before the start. */
   readonly since: string;
   readonly what: string;
+  /** What the host's last run must be where the run has no lock there any more: else others have changed the host. */
+  readonly lastRun: string | null;
   /** Every host that does this play. */
   readonly hosts: readonly string[];
   readonly changes: readonly PlannedChange[];
@@ -78,15 +80,23 @@ finish() {
   note "X $1 $(now)"
   exit 0
 }
+unclaimed() {
+  printf '%s\\n' "$1" >>"$dir/output"
+  unguarded
+  note "X failed $(now)"
+  exit 0
+}
 claim() {
   # The keeper on the connection may be gone by now: then the lock is taken here.
   guarded
   mine=$([ "$(field run)" = ${quote(input.run)} ] && sed '/^apply/d; /^play=/d' "$lock")
   if [ -z "$mine" ] && owned; then
-    echo "another run is changing this host ($(owner))" >>"$dir/output"
-    unguarded
-    note "X failed $(now)"
-    exit 0
+    unclaimed "another run is changing this host ($(owner))"
+  fi
+  last=$(cat ${HOST_LAST_RUN} 2>/dev/null)
+  case $last in ${quote(input.run)}\\ *) last=${quote(input.lastRun ?? '')} ;; esac
+  if [ -z "$mine" ] && [ "$last" != ${quote(input.lastRun ?? '')} ]; then
+    unclaimed "it was changed since it was looked at (by \${last:-somebody who took everything back})"
   fi
   {
     if [ -n "$mine" ]; then printf '%s\\n' "$mine"; else

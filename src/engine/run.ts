@@ -73,7 +73,8 @@ export function batches(
 /**
  * Runs a plan: play by play, a barrier between them, all hosts of a play at once. A host that fails is left out of the
  * later plays and does not stop the others. Takes each host's lock before its first change and gives it back at the end;
- * a connection that is made again takes it up again, and passes on a stop that the old one may have missed.
+ * a connection that is made again takes it up again, and passes on a stop that the old one may have missed. Where another
+ * run has the host by then, or has had it, what is left there is not done.
  * Never rejects.
  */
 export async function runPlan(input: RunInput): Promise<ReadonlyMap<string, HostOutcome>> {
@@ -87,12 +88,31 @@ export async function runPlan(input: RunInput): Promise<ReadonlyMap<string, Host
   );
   const running = new Set<string>();
   const locks = new Map<string, HeldLock>();
+  /** Hosts whose lock was lost with a connection and is somebody else's since, or whose last run is. */
+  const overtaken = new Map<string, Extract<LockResult, { kind: 'not held' }>>();
+  /** What must be the host's last run for the plan to hold: what was seen, and once a play is done this run itself. */
+  const lastRuns = new Map(ready.map(({ host, lastRun }) => [host, lastRun]));
   const since = new Date().toISOString();
   const limit = pLimit(Math.max(1, input.forks));
-  const takeLock = async (connection: Connection, lastRun: string | null): Promise<LockResult> => {
+  const takeLock = async (connection: Connection): Promise<LockResult> => {
+    const { host } = connection;
+    const lastRun = lastRuns.get(host) ?? null;
     const held = await holdLock(connection, { run, who: input.who, since, what: plan.command, lastRun });
-    if (held.kind === 'held') locks.set(connection.host, held.lock);
+    if (held.kind === 'held') {
+      locks.set(host, held.lock);
+      overtaken.delete(host);
+    } else overtaken.set(host, held);
     return held;
+  };
+  /** Whether a host with work left is somebody else's by now: it has failed then. */
+  const givenUp = (host: string): boolean => {
+    const other = overtaken.get(host);
+    const result = results.get(host);
+    if (!other || result?.state !== 'done') return false;
+    const { message, next } = other;
+    results.set(host, { ...result, state: 'failed', error: { message }, ...(next && { next }) });
+    emit({ kind: 'host.state', host, state: 'failed', detail: message });
+    return true;
   };
   const sendStop = (connection: Connection | undefined): void => {
     // Where this does not arrive the connection is gone, and the next one sends it again.
@@ -105,8 +125,8 @@ export async function runPlan(input: RunInput): Promise<ReadonlyMap<string, Host
     reconnect: async (host) => {
       const connection = await input.reconnect(host);
       connections.set(host, connection);
-      // Where somebody else has it by now, this run's program has ended, and the next one will not start.
-      await takeLock(connection, null);
+      // Where somebody else has it by now, this run's program has ended: how it ended can still be read.
+      await takeLock(connection);
       if (input.stop.aborted) sendStop(connection);
       return connection;
     },
@@ -136,17 +156,10 @@ export async function runPlan(input: RunInput): Promise<ReadonlyMap<string, Host
       limit(async () => {
         const connection = connections.get(host.host);
         if (!connection || input.stop.aborted) return;
-        const held = await takeLock(connection, host.lastRun);
-        if (held.kind === 'held') {
-          if (held.from) {
-            const text = `took over the lock of a run that is gone (${held.from})`;
-            emit({ kind: 'message', level: 'warn', host: host.host, text });
-          }
-          return;
-        }
-        const { message, next } = held;
-        results.set(host.host, { state: 'failed', changed: 0, passed: 0, error: { message }, ...(next && { next }) });
-        emit({ kind: 'host.state', host: host.host, state: 'failed', detail: held.message });
+        const held = await takeLock(connection);
+        if (givenUp(host.host) || held.kind !== 'held' || !held.from) return;
+        const text = `took over the lock of a run that is gone (${held.from})`;
+        emit({ kind: 'message', level: 'warn', host: host.host, text });
       }),
     ),
   );
@@ -154,7 +167,7 @@ export async function runPlan(input: RunInput): Promise<ReadonlyMap<string, Host
   for (const [index, { name, serial }] of plan.plays.entries()) {
     const hosts = ready.flatMap((host: HostPlan) => {
       const play = host.plays.find((candidate) => candidate.index === index);
-      return play && stepsOf(play).length > 0 && results.get(host.host)?.state === 'done'
+      return play && stepsOf(play).length > 0 && !givenUp(host.host) && results.get(host.host)?.state === 'done'
         ? [{ host: host.host, play }]
         : [];
     });
@@ -174,7 +187,7 @@ export async function runPlan(input: RunInput): Promise<ReadonlyMap<string, Host
       results.set(host, { state, changed, passed, error: { message } });
       emit({ kind: 'host.state', host, state, detail: message });
     }
-    const able = hosts.filter(({ host }) => !lacking.has(host));
+    const able = hosts.filter(({ host }) => !lacking.has(host) && !givenUp(host));
     for (const batch of batches(able, serial)) {
       if (input.stop.aborted) break;
       await Promise.all(
@@ -188,14 +201,19 @@ export async function runPlan(input: RunInput): Promise<ReadonlyMap<string, Host
             running.add(host);
             const changes = steps.map((step) => step.change);
             const taking = hosts.map((one) => one.host);
-            const program = { run, play: index, who: input.who, since, what: plan.command, hosts: taking, changes };
+            const lastRun = lastRuns.get(host) ?? null;
+            const names = { run, play: index, who: input.who, since, what: plan.command };
+            const program = { ...names, lastRun, hosts: taking, changes };
             const result = await applyPlay(connection, { host, playName: name, program, steps }, context);
             running.delete(host);
+            if (result.state === 'done') lastRuns.set(host, `${run} ${input.who}`);
+            const next = result.state === 'failed' ? overtaken.get(host)?.next : undefined;
             results.set(host, {
               state: result.state,
               changed: before.changed + result.changed,
               passed: before.passed + result.passed,
               ...(result.error && { error: result.error }),
+              ...(next && { next }),
             });
             const state = result.state === 'done' ? 'waiting' : result.state === 'lost' ? 'failed' : result.state;
             emit({ kind: 'host.state', host, state, ...(result.error && { detail: result.error.message }) });
@@ -207,6 +225,10 @@ export async function runPlan(input: RunInput): Promise<ReadonlyMap<string, Host
   }
 
   input.stop.removeEventListener('abort', stopRunning);
+  for (const [host, { message }] of overtaken) {
+    const text = `this run is done here, but ${message}`;
+    if (results.get(host)?.state === 'done') emit({ kind: 'message', level: 'warn', host, text });
+  }
   await Promise.all([...locks.values()].map((lock) => lock.release()));
   return new Map(
     ready.map((host) => {

@@ -47,6 +47,7 @@ function input(changes: readonly PlannedChange[]): ProgramInput {
     who: 'ops@laptop',
     since: '2026-01-31T10:00:00.000Z',
     what: 'mesh deploy x',
+    lastRun: null,
     hosts: ['docker41'],
     changes,
   };
@@ -213,6 +214,16 @@ describe('the apply program', () => {
     expect(output).toBe('another run is changing this host (ann@desk, since noon: mesh run x)\n');
     expect(readFileSync(lockFile(), 'utf8')).toContain('run=run-0');
     expect(existsSync(join(home, 'state/last-run'))).toBe(false);
+  });
+
+  it('does nothing where its lock is gone and another run has changed the host since', async () => {
+    mkdirSync(join(home, 'state'), { recursive: true });
+    writeFileSync(join(home, 'state/last-run'), 'run-0 ann@desk\n');
+    const { journal, output } = await start([change('echo no')]);
+    expect(journal).toMatch(/^X failed \d+\n$/);
+    expect(output).toBe('it was changed since it was looked at (by run-0 ann@desk)\n');
+    expect(existsSync(lockFile())).toBe(false);
+    expect(readFileSync(join(home, 'state/last-run'), 'utf8')).toBe('run-0 ann@desk\n');
   });
 
   it('takes the lock itself where the connection is gone already, and gives it back at its end', async () => {
