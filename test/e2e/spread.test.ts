@@ -9,6 +9,7 @@ import type { Event, EventBody } from '../../src/events/types.js';
 import { loadInventory } from '../../src/inventory/load.js';
 import type { Connection as ConnectionSettings } from '../../src/inventory/types.js';
 import { createLineReader } from '../../src/lines.js';
+import { quote } from '../../src/quote.js';
 import type { FileNeed } from '../../src/resources/types.js';
 import { fetchNeeds } from '../../src/spread/needs.js';
 import { newReach } from '../../src/spread/reach.js';
@@ -63,6 +64,7 @@ beforeEach(async () => {
 
 afterEach(async () => {
   await ssh.close();
+  await sh(A, 'rm -f /usr/local/bin/cat');
   for (const host of HOSTS) await sh(host, 'rm -rf /opt/spread /var/lib/mesh/incoming');
 });
 
@@ -121,6 +123,17 @@ async function nothingRemains(): Promise<void> {
   for (const host of HOSTS) expect(await remains(host), host).toBe('');
 }
 
+/** Lets the sender read its file slowly, so that there is a middle in which something can happen; undone after the test. */
+const SLOW_CAT = `#!/bin/sh
+[ -f /dev/stdin ] || exec /bin/cat "$@"
+for _ in $(seq 60); do dd bs=500000 count=1 2>/dev/null; sleep 0.2; done
+exec /bin/cat
+`;
+
+async function slowSource(): Promise<void> {
+  await sh(A, `printf %s ${quote(SLOW_CAT)} >/usr/local/bin/cat && chmod 755 /usr/local/bin/cat`);
+}
+
 /** Resolves once a file is on its way to the host. */
 function underway(host: string, atLeast = 1_000_000): Promise<void> {
   return new Promise((resolve) => {
@@ -160,6 +173,7 @@ describe('a file that other hosts need', () => {
   });
 
   it('shows no token to whoever looks at programs and their environments', async () => {
+    await slowSource();
     const seen = underway(B);
     const work = fetchNeeds(needs(B), context());
     await seen;
@@ -174,6 +188,7 @@ describe('a file that other hosts need', () => {
   });
 
   it('comes through the laptop, from where it broke off, when its sender is killed', async () => {
+    await slowSource();
     const seen = underway(B);
     const work = fetchNeeds(needs(B), context());
     await seen;
@@ -186,6 +201,7 @@ describe('a file that other hosts need', () => {
   });
 
   it('goes on over a new connection when the receiver loses its own', async () => {
+    await slowSource();
     const seen = underway(B);
     const work = fetchNeeds(needs(B), context());
     await seen;
@@ -203,6 +219,7 @@ describe('a file that other hosts need', () => {
     await writeFile(playbook, JSON.stringify([{ name: 'Copy', hosts: B, tasks: [task] }]));
     const args = ['run', playbook, '-i', lab.inventoryFile, '--yes', '--output', 'jsonl'];
     const bundle = fileURLToPath(new URL('../../dist/mesh.js', import.meta.url));
+    await slowSource();
     const child = spawn(process.execPath, [bundle, ...args], { stdio: ['ignore', 'pipe', 'ignore'] });
     const gone = new Promise((resolve) => child.once('close', resolve));
     child.stdout.on(
@@ -271,6 +288,49 @@ describe('a file that other hosts need', () => {
     expect(list[0]).toMatch(/ < docker41 direct broken$/);
     expect(list.at(-1)).toMatch(/ < docker4[23] direct done$/);
     expect([await sumOn(B), await sumOn(C)]).toEqual([sha256, sha256]);
+    await nothingRemains();
+  });
+
+  it('leaves the laptop once when the laptop has it', async () => {
+    const path = join(lab.folder, 'from-laptop.bin');
+    const content = randomBytes(3_000_000);
+    await writeFile(path, content);
+    const sum = createHash('sha256').update(content).digest('hex');
+    const own: FileNeed = { path: TARGET, sha256: sum, from: { laptop: path } };
+    expect(await fetchNeeds(new Map(HOSTS.map((host) => [host, [own]])), context())).toEqual(new Map());
+    const list = told();
+    expect(list[0]).toBe(`${A} < the laptop laptop done`);
+    expect(list.filter((line) => line.endsWith(' direct done'))).toHaveLength(2);
+    expect([await sumOn(A), await sumOn(B), await sumOn(C)]).toEqual([sum, sum, sum]);
+    await nothingRemains();
+  });
+
+  it('goes from host to host where root is reached by sudo with a password', async () => {
+    const password = { secret: true, origin: '$BECOME_PASSWORD', reveal: async () => 'mesh-lab' } as const;
+    for (const host of HOSTS) {
+      const own = settings.get(host);
+      if (!own) throw new Error(`the lab has no ${host}`);
+      const asOps = { ...own, user: 'opspw', become: { enabled: true, user: 'root', password } };
+      connections.set(host, await ssh.connect(host, asOps));
+    }
+    expect(await fetchNeeds(needs(B, C), context())).toEqual(new Map());
+    expect(told().every((line) => line.endsWith(' direct done'))).toBe(true);
+    expect([await sumOn(B), await sumOn(C)]).toEqual([sha256, sha256]);
+    expect(await sh(B, `stat -c '%U %a' ${TARGET}`)).toBe('root 644\n');
+    await nothingRemains();
+  });
+
+  it('ends on both hosts when the run is interrupted', async () => {
+    const stop = new AbortController();
+    await slowSource();
+    const seen = underway(B);
+    const work = fetchNeeds(needs(B), { ...context(), stop: stop.signal });
+    await seen;
+    stop.abort();
+    expect((await work).get(B)).toContain('stopped');
+    for (const host of [A, B]) expect(await remains(host, false), host).toBe('');
+    expect(await fetchNeeds(needs(B), context())).toEqual(new Map());
+    expect(ended().at(-1)?.detail).toMatch(/^[1-9]\d+ bytes were there from before$/);
     await nothingRemains();
   });
 
