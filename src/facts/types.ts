@@ -204,6 +204,8 @@ export interface IptablesFacts {
   readonly policies: Readonly<Record<string, string>>;
   /** Rules as iptables-save prints them, in order, with the table before: `filter -A INPUT …`. */
   readonly rules: readonly string[];
+  /** A plan starts dockerd after this was looked at: chains of Docker's that are not in `policies` may be there by then. */
+  readonly dockerStarts?: true;
 }
 
 export interface PackageFact {

@@ -15,7 +15,6 @@ export const barePackages: readonly string[] = [
   'dbus',
   'ethtool',
   'iproute2',
-  'iptables',
   'iputils-ping',
   'kmod',
   'nftables',

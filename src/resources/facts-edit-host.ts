@@ -63,6 +63,12 @@ export function editDocker(facts: HostFacts, edit: (docker: DockerFacts) => Dock
   return facts.docker.known ? { ...facts, docker: { known: true, value: edit(facts.docker.value) } } : facts;
 }
 
+/** dockerd comes up: the chains that are its own may be there then, or not (`"iptables": false`). */
+export function dockerStarts(facts: HostFacts): HostFacts {
+  if (!facts.iptables.known || !facts.iptables.value.installed) return facts;
+  return { ...facts, iptables: { known: true, value: { ...facts.iptables.value, dockerStarts: true } } };
+}
+
 export function setOpenvSwitch(facts: HostFacts, value: OpenvSwitchFacts): HostFacts {
   return { ...facts, openvswitch: { known: true, value } };
 }

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import type { HostFacts, ServiceFact } from '../facts/types.js';
 import { quote } from '../quote.js';
 import { afterRestart, fatesOfRestart, fatesOfStop } from './docker-daemon/fates.js';
-import { editDocker, setService } from './facts-edit-host.js';
+import { dockerStarts, editDocker, setService } from './facts-edit-host.js';
 import { need, recording, unitName } from './params.js';
 import { former, newRecords, recordKey, withRecords } from './records.js';
 import type { Change, ContainerFate, Diff } from './types.js';
@@ -196,7 +196,10 @@ function fates(all: readonly ContainerFate[]): Pick<Change, 'fates'> | Record<ne
 
 /** dockerd and Open vSwitch are facts of their own: they follow their services. */
 function ran(facts: HostFacts, name: string, on: boolean): HostFacts {
-  if (isDocker(name)) return editDocker(facts, (docker) => ({ ...docker, running: on }));
+  if (isDocker(name)) {
+    const after = editDocker(facts, (docker) => ({ ...docker, running: on }));
+    return on ? dockerStarts(after) : after;
+  }
   if (!/^(openvswitch(-switch)?|ovs-vswitchd)(\.service)?$/.test(name) || !facts.openvswitch.known) return facts;
   const ovs = facts.openvswitch.value;
   return ovs.installed ? { ...facts, openvswitch: { known: true, value: { ...ovs, running: on } } } : facts;

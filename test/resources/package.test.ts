@@ -2,7 +2,8 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { HostFacts } from '../../src/facts/types.js';
+import type { DockerFacts, HostFacts } from '../../src/facts/types.js';
+import { iptablesRules } from '../../src/resources/iptables-rules.js';
 import { packages } from '../../src/resources/package.js';
 import { service } from '../../src/resources/service.js';
 import { applied, changesOf, complaints, hostFacts, known, plan, shellTexts, unknown } from './facts.js';
@@ -11,6 +12,18 @@ import { syntaxErrors } from './shell-syntax.js';
 
 const offered = { installed: null, candidate: '3.1.0-2' };
 const there = { installed: '3.1.0-2', candidate: null };
+
+const noDocker: DockerFacts = {
+  installed: false,
+  running: false,
+  version: null,
+  flags: [],
+  flavour: 'engine',
+  liveRestore: false,
+  swarm: false,
+  networks: [],
+  containers: [],
+};
 
 /** A host of the Red Hat family. */
 function rpm(facts: HostFacts): HostFacts {
@@ -81,24 +94,37 @@ describe('package', () => {
     expect(changesOf(plan(service, { name: 'openvswitch-switch', state: 'started', enabled: true }, after))).toEqual(
       [],
     );
-    const none = known({
-      installed: false,
-      running: false,
-      version: null,
-      flags: [],
-      flavour: 'engine' as const,
-      liveRestore: false,
-      swarm: false,
-      networks: [],
-      containers: [],
-    });
     const facts = withPackages(
-      { ...hostFacts(), docker: none, links: known([]), addresses: known([]), routes: known([]) },
+      { ...hostFacts(), docker: known(noDocker), links: known([]), addresses: known([]), routes: known([]) },
       { 'docker.io': offered },
     );
     const docked = applied(plan(packages, { name: 'docker.io' }, facts), facts);
     expect(docked.docker.known && docked.docker.value.networks[0]?.subnets[0]?.gateway).toBe('172.17.0.1');
     expect(docked.addresses).toMatchObject({ value: [{ link: 'docker0', address: '172.17.0.1', prefix: 16 }] });
+  });
+
+  it('foresees that Docker brings iptables, and that dockerd may make its chain as it starts', () => {
+    const none = known({ installed: false, policies: {}, rules: [] });
+    const rules = [
+      { table: 'filter', chain: 'INPUT', rule: ['-s', '192.168.199.42/32', '-p', 'gre', '-j', 'ACCEPT'] },
+      { table: 'filter', chain: 'DOCKER-USER', rule: ['-p', 'gre', '-j', 'DROP'] },
+    ];
+    for (const name of ['docker.io', 'docker-ce']) {
+      const facts = withPackages(
+        { ...hostFacts({ iptables: none, docker: known(noDocker) }) },
+        { [name]: offered, iptables: offered },
+      );
+      expect(plan(iptablesRules, { rules }, facts).kind).toBe('refused');
+      const after = applied(plan(packages, { name }, facts), facts);
+      const guards = changesOf(plan(iptablesRules, { rules }, after)).map((one) => one.guard);
+      expect(guards).toEqual([undefined, 'iptables -w 5 -t filter -S DOCKER-USER >/dev/null 2>&1']);
+      const alone = applied(plan(packages, { name: 'iptables' }, facts), facts);
+      expect(plan(iptablesRules, { rules }, alone).kind).toBe('changes');
+    }
+    // What is there already is not forgotten.
+    const before = hostFacts({ docker: known(noDocker) });
+    const facts = withPackages(before, { 'docker.io': offered });
+    expect(applied(plan(packages, { name: 'docker.io' }, facts), facts).iptables).toMatchObject(before.iptables);
   });
 
   it('lets a package that it knows nothing of bring any service', () => {

@@ -1,5 +1,5 @@
 import type { Container, HostFacts } from '../../facts/types.js';
-import { editDocker } from '../facts-edit-host.js';
+import { dockerStarts, editDocker } from '../facts-edit-host.js';
 import type { ContainerFate } from '../types.js';
 
 /** Restart policies by which dockerd itself starts a container again as it comes up. */
@@ -45,7 +45,7 @@ export function fatesOfStop(facts: HostFacts): readonly ContainerFate[] {
 
 /** The containers after a restart of dockerd: the same fates, and new addresses that nobody knows yet. */
 export function afterRestart(facts: HostFacts, startsAgain: boolean): HostFacts {
-  return editDocker(facts, (docker) => ({
+  return editDocker(dockerStarts(facts), (docker) => ({
     ...docker,
     running: true,
     containers: docker.containers.flatMap((container): readonly Container[] => {

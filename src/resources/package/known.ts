@@ -1,5 +1,12 @@
 import type { HostFacts } from '../../facts/types.js';
-import { removeLink, removeService, setBridgeAddresses, setOpenvSwitch, setService } from '../facts-edit-host.js';
+import {
+  dockerStarts,
+  removeLink,
+  removeService,
+  setBridgeAddresses,
+  setOpenvSwitch,
+  setService,
+} from '../facts-edit-host.js';
 
 /** What is known of a package beside that it is installed: how the host looks afterwards. */
 interface KnownPackage {
@@ -36,11 +43,18 @@ function openvSwitch(names: readonly string[]): KnownPackage {
   };
 }
 
+/** What the kernel filters then, nobody can say before: it is empty on a host that had no iptables. */
+function bringIptables(facts: HostFacts): HostFacts {
+  if (!facts.iptables.known || facts.iptables.value.installed) return facts;
+  return { ...facts, iptables: { known: true, value: { installed: true, policies: {}, rules: [] } } };
+}
+
 const DOCKER_SERVICES = ['docker', 'docker.service'] as const;
 
 const docker: KnownPackage = {
   installed: (facts, version) => {
-    const seen = services(DOCKER_SERVICES, facts);
+    // Every package of Docker's depends on iptables.
+    const seen = services(DOCKER_SERVICES, bringIptables(facts));
     const before = facts.docker.known ? facts.docker.value : undefined;
     if (before?.installed) return seen;
     const running = facts.system.known && facts.system.value.packageFormat === 'deb';
@@ -75,7 +89,8 @@ const docker: KnownPackage = {
         },
       },
     };
-    return running ? setBridgeAddresses(made, 'docker0', ['172.17.0.1/16'], ['172.17.0.0/16']) : made;
+    if (!running) return made;
+    return dockerStarts(setBridgeAddresses(made, 'docker0', ['172.17.0.1/16'], ['172.17.0.0/16']));
   },
   removed: (facts) => {
     const gone = removeLink(DOCKER_SERVICES.reduce<HostFacts>(removeService, facts), 'docker0');
@@ -96,6 +111,8 @@ const docker: KnownPackage = {
   note: 'images and volumes in /var/lib/docker stay (`apt-get purge docker.io` would delete them), and Docker’s iptables chains stay until the next boot',
 };
 
+const iptables: KnownPackage = { installed: bringIptables, removed: (facts) => facts };
+
 const ovs = openvSwitch(['openvswitch-switch', 'openvswitch-switch.service', 'ovs-vswitchd', 'ovsdb-server']);
 const ovsRpm = openvSwitch(['openvswitch', 'openvswitch.service', 'ovs-vswitchd', 'ovsdb-server']);
 
@@ -108,6 +125,8 @@ export const knownPackages: ReadonlyMap<string, KnownPackage> = new Map([
   ['docker-ce', docker],
   ['docker', docker],
   ['moby-engine', docker],
+  ['iptables', iptables],
+  ['iptables-nft', iptables],
 ]);
 
 /** A package that mesh knows nothing of may bring any service: those that were not found are then to be seen. */
