@@ -25,11 +25,16 @@ function unitOf(service: string): string {
   return service.endsWith('.service') ? service : `${service}.service`;
 }
 
+/** Chains that every kernel has (iptables(8), TABLES). All others are somebody's, and may be missing. */
+const BUILT_IN: ReadonlySet<string> = new Set(['INPUT', 'FORWARD', 'OUTPUT', 'PREROUTING', 'POSTROUTING']);
+
 function firewallLine({ table, chain, rule, position }: FirewallRule): string {
   const words = [...rule, '-m', 'comment', '--comment', 'mesh'];
   const insert = position === 'first' ? '-I' : '-A';
   const check = quoteAll(['iptables', '-w', '5', '-t', table, '-C', chain, ...words]);
-  return `${check} 2>/dev/null || ${quoteAll(['iptables', '-w', '5', '-t', table, insert, chain, ...words])} || failed=1`;
+  const add = `${check} 2>/dev/null || ${quoteAll(['iptables', '-w', '5', '-t', table, insert, chain, ...words])} || failed=1`;
+  if (BUILT_IN.has(chain)) return add;
+  return `if ${quoteAll(['iptables', '-w', '5', '-t', table, '-S', chain])} >/dev/null 2>&1; then ${add}; fi`;
 }
 
 /**

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import type { IptablesFacts } from '../facts/types.js';
+import type { HostFacts, IptablesFacts } from '../facts/types.js';
 import type { FirewallRule } from '../network/types.js';
 import { quoteAll } from '../quote.js';
 import { editIptables } from './facts-edit.js';
@@ -138,6 +138,21 @@ function exists(iptables: IptablesFacts, table: string, chain: string): boolean 
   return iptables.rules.some((line) => line.startsWith(`${table} -A ${chain} `));
 }
 
+/** Docker's chain that Docker, though it runs, does not have, and that nothing in this plan makes. */
+function forgone({ iptables, docker }: HostFacts, { table, chain }: FirewallRule): boolean {
+  if (!iptables.known || iptables.value.dockerStarts || !docker.known || !docker.value.running) return false;
+  return chain.startsWith('DOCKER') && !exists(iptables.value, table, chain);
+}
+
+function forgoneNote(rules: Params['rules']): string {
+  const places = listed([...new Set(rules.map(({ table, chain }) => `${table}/${chain}`))]);
+  const words = listed(
+    rules.map(({ rule }) => rule.join(' ')),
+    3,
+  );
+  return `Docker runs without the chain ${places} ("iptables": false, or another firewall backend): containers here can send what a rule there would have dropped: ${words}`;
+}
+
 const count = (number: number) => (number === 1 ? 'firewall rule' : `${number} firewall rules`);
 
 /** What mesh has and no longer wants, one change a chain. */
@@ -207,7 +222,8 @@ function diff({ rules, wait }: Params, iptables: IptablesFacts): Diff {
  * All rules that mesh owns in the IPv4 firewall of a host. They are marked by the comment `mesh`; those that are no longer
  * wanted are removed. Rules are told apart by what they mean, not by how iptables-save words them. A rule counts as there
  * wherever in its chain it stands; `position` says where a new one is put.
- * A chain that is not there yet (Docker makes DOCKER-USER when it starts) gets its rules if it is there by then.
+ * A chain that is not there yet (Docker makes DOCKER-USER when it starts) gets its rules if it is there by then; for one
+ * that Docker runs without nothing is planned, and a note says so.
  * Not kept over a restart: the mesh's unit on the host adds them again.
  */
 export const iptablesRules: Resource<Params> = {
@@ -217,14 +233,15 @@ export const iptablesRules: Resource<Params> = {
   interests: () => ({}),
   diff: (params, facts) => {
     if (!facts.iptables.known) return unread('the firewall (iptables-save)', facts.iptables) ?? nothing;
-    if (!facts.iptables.value.installed) {
-      if (params.rules.length === 0) return nothing;
-      return {
-        kind: 'refused',
-        sentence: 'the mesh wants firewall rules, and iptables is not installed',
-        fix: 'let a package task for iptables come before this one',
-      };
-    }
-    return diff(params, facts.iptables.value);
+    const left = params.rules.filter((one) => forgone(facts, one));
+    const rules = params.rules.filter((one) => !left.includes(one));
+    const notes = left.length > 0 ? { notes: [forgoneNote(left)] } : {};
+    if (facts.iptables.value.installed) return { ...diff({ ...params, rules }, facts.iptables.value), ...notes };
+    if (rules.length === 0) return { ...nothing, ...notes };
+    return {
+      kind: 'refused',
+      sentence: 'the mesh wants firewall rules, and iptables is not installed',
+      fix: 'install it there (the package iptables), or let a package task for it come before this one',
+    };
   },
 };

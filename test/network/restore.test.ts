@@ -36,6 +36,26 @@ describe('restoreScript', () => {
     expect(guard).toBeLessThan(asked);
   });
 
+  it('fails for want of a chain only where every kernel has it', () => {
+    const rule = (chain: string) => ({
+      table: 'filter' as const,
+      chain,
+      rule: ['-j', 'DROP'],
+      position: 'last' as const,
+    });
+    const run = (chain: string, there: readonly string[]) => {
+      const lines = restoreScript({ ...input, firewall: [rule(chain)] }).split('\n');
+      const added = lines.filter((line) => line.includes('iptables ')).join('\n');
+      const fake = `iptables() {
+  case " ${there.join(' ')} " in *" $6 "*) [ "$5" = -C ] && return 1; echo "$5 $6" ;; *) return 1 ;; esac
+}`;
+      return execFileSync('sh', { input: `${fake}\nfailed=0\n${added}\necho failed=$failed\n`, encoding: 'utf8' });
+    };
+    expect(run('DOCKER-USER', ['DOCKER-USER'])).toMatch(/^-A DOCKER-USER\nfailed=0$/m);
+    expect(run('DOCKER-USER', [])).toBe('failed=0\n');
+    expect(run('INPUT', [])).toBe('failed=1\n');
+  });
+
   it('quotes what it is given', () => {
     const script = restoreScript({ ...input, bridge: "br'$(id)" });
     expect(script).not.toMatch(/[^']\$\(id\)[^']/);

@@ -1,9 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { HostFacts } from '../../src/facts/types.js';
+import type { DockerFacts, HostFacts } from '../../src/facts/types.js';
 import type { FirewallRule } from '../../src/network/types.js';
 import { iptablesRules } from '../../src/resources/iptables-rules.js';
 import { readRule, readSaved, splitWords } from '../../src/resources/iptables-text.js';
+import { service } from '../../src/resources/service.js';
 import { applied, changesOf, complaints, hostFacts, known, plan, shellTexts, unknown } from './facts.js';
 import { syntaxErrors } from './shell-syntax.js';
 
@@ -81,10 +82,40 @@ describe('iptables_rules', () => {
     expect(syntaxErrors(changesOf(diff).flatMap(shellTexts))).toBe('');
   });
 
-  it('waits for a chain that Docker may make', () => {
+  it('waits for a chain that Docker may make when it starts, or that an earlier step may make', () => {
+    const facts = (changes: Partial<DockerFacts>) => {
+      const { docker } = hostFacts();
+      return hostFacts({
+        iptables: known({ installed: true, policies: {}, rules: [] }),
+        docker: docker.known ? known({ ...docker.value, ...changes }) : docker,
+        services: { docker: known({ load: 'loaded', active: 'inactive', enabled: 'enabled' }) },
+      });
+    };
+    const guardsOf = (rules: readonly FirewallRule[], now: HostFacts) =>
+      changesOf(plan(iptablesRules, { rules }, now)).map((one) => one.guard);
+    const guard = 'iptables -w 5 -t filter -S DOCKER-USER >/dev/null 2>&1';
+    const stopped = facts({ running: false });
+    expect(guardsOf([noGre], stopped)).toEqual([guard]);
+    const started = applied(plan(service, { name: 'docker', state: 'started' }, stopped), stopped);
+    expect(guardsOf([noGre], started)).toEqual([guard]);
+    expect(guardsOf([{ ...noGre, chain: 'MINE' }], facts({ running: true }))).toEqual([
+      guard.replace('DOCKER-USER', 'MINE'),
+    ]);
+  });
+
+  it('plans nothing for a chain that a running Docker does not have, and says what that means', () => {
+    for (const installed of [true, false]) {
+      const facts = hostFacts({ iptables: known({ installed, policies: {}, rules: [] }) });
+      const note = expect.stringContaining(
+        'containers here can send what a rule there would have dropped: -p 47 -j DROP',
+      );
+      expect(plan(iptablesRules, { rules: [noGre] }, facts)).toEqual({ kind: 'changes', changes: [], notes: [note] });
+    }
     const facts = hostFacts({ iptables: known({ installed: true, policies: {}, rules: [] }) });
-    const [change] = changesOf(plan(iptablesRules, { rules: [noGre] }, facts));
-    expect(change?.guard).toBe('iptables -w 5 -t filter -S DOCKER-USER >/dev/null 2>&1');
+    const diff = plan(iptablesRules, { rules: [letIn(42), noGre] }, facts);
+    expect(changesOf(diff).map((one) => one.sentence)).toEqual([expect.stringContaining('filter/INPUT')]);
+    expect(diff).toMatchObject({ notes: [expect.stringContaining('DOCKER-USER')] });
+    expect(changesOf(plan(iptablesRules, { rules: [letIn(42), noGre] }, applied(diff, facts)))).toEqual([]);
   });
 
   it('keeps the order of rules with different targets', () => {
@@ -103,7 +134,7 @@ describe('iptables_rules', () => {
 
   it('needs iptables only where rules are wanted', () => {
     const none = hostFacts({ iptables: known({ installed: false, policies: {}, rules: [] }) });
-    expect(plan(iptablesRules, { rules: [noGre] }, none).kind).toBe('refused');
+    expect(plan(iptablesRules, { rules: [letIn(42)] }, none).kind).toBe('refused');
     expect(plan(iptablesRules, { rules: [] }, none)).toEqual({ kind: 'changes', changes: [] });
     expect(plan(iptablesRules, { rules: [] }, hostFacts({ iptables: unknown })).kind).toBe('unknown');
   });
