@@ -227,7 +227,7 @@ function hostPlan(
   };
   const unreachable = observed.unreachable.get(host.name);
   if (unreachable !== undefined) return { ...shared, state: 'unreachable', reason: unreachable, plays: [] };
-  const refused = refusals.get(host.name) ?? planned.hosts.get(host.name)?.refused?.reason;
+  const refused = refusals.get(host.name);
   if (refused !== undefined) return { ...shared, state: 'refused', reason: refused, plays: [] };
   return { ...shared, state: 'ready', plays: planned.hosts.get(host.name)?.plays ?? [] };
 }
@@ -258,6 +258,31 @@ export interface Prepared {
 }
 
 /**
+ * Works the mesh out and plans it without the hosts in `refusals`, and adds to these every host that its own tasks
+ * refuse: what stands against a host stands against its neighbours' tunnels to it, so the others are then planned anew.
+ */
+function planAll(
+  input: PrepareInput,
+  observed: Observed,
+  allotment: SliceAllotment | undefined,
+  refusals: Map<string, string>,
+) {
+  const findings: Finding[] = [];
+  for (;;) {
+    const absent = new Set([...observed.unreachable.keys(), ...refusals.keys()]);
+    const network = networkInput(input, allotment, observed.facts, absent);
+    const mesh = desired(network);
+    const facts = new Map([...observed.facts].filter(([name]) => !refusals.has(name)));
+    const plays = plannerPlays(input, mesh, new Set(facts.keys()));
+    const planned = planTasks({ plays, facts, resource: (type) => input.resources.get(type) });
+    findings.push(...planned.findings);
+    const before = refusals.size;
+    for (const [host, { refused }] of planned.hosts) if (refused) refusals.set(host, refused.reason);
+    if (refusals.size === before) return { network, mesh, planned, findings };
+  }
+}
+
+/**
  * Makes the plan: inventory, playbook, lock file and facts in, one value out. Pure. Hosts with something against them are
  * in it as refused, and get no changes; hosts that were not reached are in it as unreachable, and their neighbours wait.
  *
@@ -276,15 +301,7 @@ export function prepare(input: PrepareInput, observed: Observed): Prepared {
   const refusals = new Map(
     found.flatMap(({ host, severity, sentence }) => (host && severity === 'refuse' ? [[host, sentence] as const] : [])),
   );
-  const absent = new Set([...unreachable, ...refusals.keys()]);
-  const network = networkInput(input, allotment, observed.facts, absent);
-  const mesh = desired(network);
-  const workable = new Set([...observed.facts.keys()].filter((name) => !refusals.has(name)));
-  const planned = planTasks({
-    plays: plannerPlays(input, mesh, workable),
-    facts: new Map([...observed.facts].filter(([name]) => workable.has(name))),
-    resource: (type) => input.resources.get(type),
-  });
+  const { network, mesh, planned, findings } = planAll(input, observed, allotment, refusals);
   const mtu = network.members.some((member) => member.facts) ? meshMtu(network) : null;
   const hosts = hostsOf(input.inventory, input.playbook).map((host) => hostPlan(host, observed, planned, refusals));
   const plan: Plan = {
@@ -295,7 +312,7 @@ export function prepare(input: PrepareInput, observed: Observed): Prepared {
     playbook: input.playbook.file,
     plays: input.playbook.plays.map(({ name, serial }) => ({ name, ...(serial !== undefined && { serial }) })),
     hosts,
-    findings: [...found, ...planned.findings],
+    findings: [...found, ...findings],
     slices: [...(allotment?.slices ?? [])].map(([host, { slice, because }]) => ({ host, slice, because })),
     mtu,
     ...(input.purpose === 'build' && openvSwitchPart(hosts, mesh)),
