@@ -17,6 +17,7 @@ import { meetAll } from './meet.js';
 import type { DefinedResource } from './planner.js';
 import { lockAfterBuilds } from './open-vswitch.js';
 import { foreseeInterests, hostsOf, type PrepareInput, prepare } from './prepare.js';
+import { purposeOf } from './purpose.js';
 import { type HostOutcome, runPlan } from './run.js';
 import { countChanges, type Plan } from './types.js';
 import { resolveUnderlays } from './underlay.js';
@@ -123,7 +124,7 @@ export async function converge(input: ConvergeInput): Promise<Converged> {
     underlays: await resolveUnderlays(inventory.hosts.filter(({ name }) => meshed.has(name))),
     laptop: await readLaptopFiles(inventory),
     command: input.command,
-    purpose: mode === 'teardown' ? 'remove' : mode === 'run' ? 'run' : 'build',
+    purpose: purposeOf(mode, input.playbook),
     now: new Date(),
   };
   emit({

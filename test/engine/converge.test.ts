@@ -10,7 +10,7 @@ import { parsePlaybook } from '../../src/playbook/parse.js';
 import { resources } from '../../src/resources/index.js';
 import type { Connection } from '../../src/ssh/types.js';
 import { writeFiles } from '../inventory/write.js';
-import { type FakeHostOptions, type FakeTransport, fakeConnection, fakeTransport, gate } from './fakes.js';
+import { type FakeHostOptions, type FakeTransport, fakeConnection, fakeTransport, freshHost, gate } from './fakes.js';
 
 const CHANGES = `
 - name: Work
@@ -183,6 +183,20 @@ describe('what changes nothing', () => {
     expect(run.showPlan).toHaveBeenCalledTimes(mode === 'plan' ? 1 : 0);
     expect(run.scopes()).toEqual(mode === 'plan' ? [] : ['full']);
     expect(run.log.filter((line) => / (lock|play)/.test(line))).toEqual([]);
+  });
+
+  it('a run keeps the lock file and minds preflight where the playbook puts hosts into the mesh', async () => {
+    const record = 'mesh_record: { slice: "{{ mesh.slice }}" }';
+    const playbook = `- hosts: mesh\n  tasks:\n    - ${record}\n`;
+    const run = await started({ playbook, input: { mode: 'run', yes: true } });
+    expect((await run.run()).exitCode).toBe(0);
+    expect(readFileSync(run.lockFile, 'utf8')).toContain('docker42: 172.17.42.0/24');
+    const alike = await started({
+      playbook,
+      hosts: { docker41: {}, docker42: { observe: freshHost('docker41') } },
+      input: { mode: 'run', yes: true },
+    });
+    expect((await alike.run()).plan?.hosts[1]?.state).toBe('refused');
   });
 
   it('a run of a playbook keeps no lock file and proves nothing', async () => {
