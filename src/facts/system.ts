@@ -51,6 +51,17 @@ see_system() {
       case $line in ENABLED=[yY]*) printf 'actor ufw\\n' ;; esac
     done </etc/ufw/ufw.conf
   fi
+  # sudo takes SSH_CONNECTION away, but had it when it was started itself.
+  client=$SSH_CONNECTION
+  if [ -z "$client" ] && [ -r "/proc/$PPID/environ" ]; then
+    client=$(tr '\\0' '\\n' <"/proc/$PPID/environ" 2>/dev/null | sed -n 's/^SSH_CONNECTION=//p')
+  fi
+  printf 'client %s\\n' "\${client%% *}"
+  if [ -r /etc/resolv.conf ]; then
+    while read -r line server _ || [ -n "$line" ]; do
+      if [ "$line" = nameserver ]; then printf 'nameserver %s\\n' "$server"; fi
+    done </etc/resolv.conf
+  fi
   printf 'disk %s\\n' "$(stat -f -c '%a %S' /var/lib 2>/dev/null)"
   printf 'clock %s\\n' "$(date +%s)"
   end system 0 ''
@@ -186,6 +197,8 @@ export function parseSystem(sections: Sections): Fact<SystemFacts> {
     ...texts,
     ...numbers,
     machineId: first('machine'),
+    sshClient: first('client') || null,
+    nameservers: all('nameserver'),
     osId: os.get('ID') ?? '',
     osLike: (os.get('ID_LIKE') ?? '').split(/\s+/).filter(Boolean),
     osVersion: os.get('VERSION_ID') ?? '',

@@ -77,6 +77,10 @@ export interface SystemFacts {
   readonly diskFreeBytes: number;
   /** Modules that the running kernel has, loaded, built in or loadable: of openvswitch, vport_gre, ip_gre, vport_vxlan, vport_geneve, br_netfilter. */
   readonly modules: readonly string[];
+  /** The address by which the SSH client that looks is seen from here; null where it is not known. */
+  readonly sshClient: string | null;
+  /** Addresses of its name servers (resolv.conf(5)). */
+  readonly nameservers: readonly string[];
   /** Of NetworkManager, systemd-networkd, firewalld, ufw, kubelet, k3s, k3s-agent: those that are active. */
   readonly actors: readonly string[];
 }

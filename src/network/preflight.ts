@@ -1,6 +1,6 @@
 import type { Finding } from '../events/types.js';
 import type { HostFacts } from '../facts/types.js';
-import { containsCidr, parseCidr } from './address.js';
+import { containsAddress, containsCidr, parseAddress, parseCidr } from './address.js';
 import { allowedMtu, linkOf, type Member, meshMtu, type NetworkInput } from './desired.js';
 import { type HostFinding, refuse, warn } from './finding.js';
 import { openvSwitchOrigins } from './openvswitch/origin.js';
@@ -111,6 +111,45 @@ function routes(member: Member, facts: HostFacts): readonly HostFinding[] {
   ];
 }
 
+/**
+ * Who must stay reachable from the host and would not be, were its address a part of the mesh: answers would go into Docker's
+ * bridge. Where that bridge has the network already nothing changes for them.
+ */
+function others(member: Member, facts: HostFacts): readonly HostFinding[] {
+  const cidr = parseCidr(member.host.mesh.cidr);
+  if (!facts.system.known || !facts.routes.known || !cidr) return [];
+  const bridged = facts.routes.value.some(
+    (route) => route.link === member.host.mesh.dockerBridge && route.to === member.host.mesh.cidr,
+  );
+  const hidden = (text: string) => {
+    const address = parseAddress(text);
+    return !bridged && address !== undefined && containsAddress(cidr, address);
+  };
+  const { sshClient, nameservers } = facts.system.value;
+  const found: HostFinding[] = [];
+  if (sshClient !== null && hidden(sshClient)) {
+    found.push(
+      refuse(
+        member,
+        'laptop-in-cidr',
+        `you reach it from ${sshClient}, which lies in mesh_cidr (${member.host.mesh.cidr}): its answers would go to containers, and nobody could reach it any more`,
+        'choose a mesh_cidr that nobody uses',
+      ),
+    );
+  }
+  for (const server of nameservers.filter(hidden)) {
+    found.push(
+      warn(
+        member,
+        'nameserver-in-cidr',
+        `its name server ${server} lies in mesh_cidr (${member.host.mesh.cidr}) and could no longer be asked`,
+        'choose a mesh_cidr that nobody uses',
+      ),
+    );
+  }
+  return found;
+}
+
 function system(member: Member, facts: HostFacts): readonly HostFinding[] {
   if (!facts.system.known) {
     return [
@@ -170,7 +209,7 @@ export function preflight(input: NetworkInput): readonly Finding[] {
   const perHost = looked.flatMap((member) => {
     const { facts } = member;
     if (!facts) return [];
-    return [system, underlay, origins, datapath, routes]
+    return [system, underlay, others, origins, datapath, routes]
       .flatMap((check) => check(member, facts))
       .concat(mtu(member, wanted));
   });

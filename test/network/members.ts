@@ -35,6 +35,8 @@ const system: SystemFacts = {
   memoryBytes: 1,
   diskFreeBytes: 10e9,
   modules: ['openvswitch', 'vport_gre'],
+  sshClient: '192.168.199.1',
+  nameservers: [],
   actors: [],
 };
 

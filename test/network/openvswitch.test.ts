@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import type { BuildOnHost, PackagingFacts, SystemFacts } from '../../src/facts/types.js';
+import { EMPTY_LOCK } from '../../src/inventory/lock.js';
 import type { MeshSettings } from '../../src/inventory/types.js';
 import { lockWithBuilds } from '../../src/network/openvswitch/lock.js';
 import { openvSwitchOrigins } from '../../src/network/openvswitch/origin.js';
 import { filesOf, recipeFor } from '../../src/network/openvswitch/recipe.js';
 import { compareVersions, DEFAULT_VERSION, specFor, upstreamVersion } from '../../src/network/openvswitch/release.js';
 import type { LaptopFile, OvsKnowledge } from '../../src/network/openvswitch/types.js';
-import { EMPTY_LOCK } from '../../src/inventory/lock.js';
 import { type MemberOptions, member } from './members.js';
 
 const ROCKY: Partial<SystemFacts> = {

@@ -71,6 +71,19 @@ describe('preflight', () => {
     ).toEqual(['warn cidr-in-network docker41']);
   });
 
+  it('refuses a mesh that would hide the person from the host, and warns of hidden name servers', () => {
+    const system = { sshClient: '172.17.3.4', nameservers: ['172.17.0.53', '192.168.199.1', 'fe80::1'] };
+    const mesh = { datapath: 'system' as const };
+    const other = { number: 42, mesh };
+    expect(findings({ mesh, system }, other)).toEqual([
+      'refuse laptop-in-cidr docker41',
+      'warn nameserver-in-cidr docker41',
+    ]);
+    const route = { to: '172.17.0.0/16', via: null, link: 'docker0', source: null, protocol: null, metric: null };
+    const routes = { known: true as const, value: [route] };
+    expect(findings({ mesh, system, facts: { routes } }, other)).toEqual([]);
+  });
+
   it('warns where hosts are told different MTUs', () => {
     const mesh = { datapath: 'system' as const };
     expect(findings({ mesh: { ...mesh, mtu: 1400 } }, { number: 42, mesh: { ...mesh, mtu: 1300 } })).toEqual([

@@ -23,6 +23,8 @@ export function hostFacts(changes: Partial<HostFacts> = {}): HostFacts {
       memoryBytes: 1 << 30,
       diskFreeBytes: 10 * 2 ** 30,
       modules: ['openvswitch', 'vport_gre', 'ip_gre'],
+      sshClient: '192.168.199.1',
+      nameservers: [],
       actors: [],
     }),
     links: known([

@@ -1,6 +1,6 @@
 import type { HostFacts } from '../../facts/types.js';
-import type { Member } from '../desired.js';
 import { firstAddress } from '../address.js';
+import type { Member } from '../desired.js';
 import { type Builders, chooseBuilder, holderOf } from './builders.js';
 import { type Platform, platformOf } from './platform.js';
 import { BUILDS, filesOf, PACKAGES, recipeFor } from './recipe.js';
