@@ -112,7 +112,12 @@ export async function convergeCommand(request: Request): Promise<void> {
   process.on('SIGINT', interrupt).on('SIGTERM', interrupt);
 
   const mode = options.check && request.mode !== 'verify' ? 'plan' : request.mode;
-  const print = results.printerFor(options, { stdout, env });
+  const print = results.printerFor(options, {
+    stdout,
+    stderr,
+    env,
+    asks: questions.available && !options.yes,
+  });
   const proof = print.collect(stream);
   try {
     const done = await converge({

@@ -20,11 +20,16 @@ function unproven(event: Event): event is Extract<Event, { kind: 'finding' }> {
 /** Width of a result where stdout is no terminal. */
 const COLUMNS = 100;
 
+interface Surroundings {
+  readonly stdout: NodeJS.WriteStream;
+  readonly stderr: NodeJS.WriteStream;
+  readonly env: Environment;
+  /** A person will be asked whether the plan is to be run. */
+  readonly asks: boolean;
+}
+
 /** Prints what a command found: results go to stdout, as text or as one JSON document. */
-export function printerFor(
-  options: Options,
-  { stdout, env }: { readonly stdout: NodeJS.WriteStream; readonly env: Environment },
-) {
+export function printerFor(options: Options, { stdout, stderr, env, asks }: Surroundings) {
   const style = styleFor(env, stdout);
   // A terminal that nobody gave a size to has none.
   const columns = stdout.columns || COLUMNS;
@@ -40,10 +45,13 @@ export function printerFor(
       return { events: () => kept };
     },
     plan(plan: Plan, mode: Mode): void {
-      if (!text || (options.quiet && mode !== 'plan')) return;
+      const wanted = text && (!options.quiet || mode === 'plan');
+      // Nobody agrees to what they have not seen; stdout stays what was asked for.
+      if (!wanted && !(asks && mode !== 'plan' && mode !== 'verify')) return;
       const { diff = false, commands = false } = options;
       const shown = mode === 'teardown' ? { slices: false, nothing: 'No changes. Nothing of mesh is there.' } : {};
-      out(`${renderPlan(plan, { diff, commands, columns, color: style.color, style, ...shown })}\n`);
+      const shownText = renderPlan(plan, { diff, commands, columns, color: style.color, style, ...shown });
+      (wanted ? stdout : stderr).write(`${shownText}\n\n`);
     },
     end(events: readonly Event[], done: Converged): void {
       const ended = events.find((event) => event.kind === 'run.ended');

@@ -1,11 +1,11 @@
 import { readdir, rm, rmdir, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { removeInventory } from './access.js';
 import { cutPower } from './host.js';
 import { labNamespaces } from './lab.js';
 import { takeLock } from './lock.js';
 import { requireRoot } from './machine.js';
-import { hostPlaces, type LabPlaces, labPlaces } from './names.js';
+import { defaultInventory, hostPlaces, type LabPlaces, labPlaces } from './names.js';
 import { allProcesses, killAll, namespaceInode, type Process, startTime } from './processes.js';
 import type { OnProgress } from './progress.js';
 import { LabError, mustRun, run } from './run.js';
@@ -55,7 +55,8 @@ async function remove(lab: LabPlaces, onProgress: OnProgress): Promise<boolean> 
   }
   for (const number of await hostNumbersOf(lab)) await cutPower(lab, hostPlaces(lab, number));
   for (const netns of await labNamespaces(lab)) await run(['ip', 'netns', 'delete', netns]);
-  if (state) await removeInventory(state.inventoryFile, lab.name);
+  // Where the state cannot be read any more the inventory is looked for where it is by default.
+  await removeInventory(state?.inventoryFile ?? resolve(defaultInventory), lab.name);
   if (folder) {
     // The state goes last: as long as anything else is there, the lab is known.
     for (const entry of await readdir(lab.directory)) {

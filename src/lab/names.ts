@@ -3,6 +3,9 @@ import { join } from 'node:path';
 import { InputError } from '../errors.js';
 
 /** The lab used when no name is given; it alone has the ports 22041, 22042, … */
+/** Where a lab's inventory is written if nobody says otherwise. */
+export const defaultInventory = 'inventory/lab.yml';
+
 export const defaultName = 'default';
 export const defaultDirectory = '/var/lib/mesh-lab';
 export const firstNumber = 41;

@@ -18,7 +18,15 @@ import { sshPort } from './inventory.js';
 import { bootTimeoutMs, type Lab, labOf } from './lab.js';
 import { takeLock } from './lock.js';
 import { prepareMachine, requirePlainFileSystem, vmPrograms } from './machine.js';
-import { defaultName, hostName, hostNumbers, hostPlaces, type LabPlaces, labPlaces } from './names.js';
+import {
+  defaultInventory,
+  defaultName,
+  hostName,
+  hostNumbers,
+  hostPlaces,
+  type LabPlaces,
+  labPlaces,
+} from './names.js';
 import { allProcesses, namespaceInode, startTime } from './processes.js';
 import type { OnProgress } from './progress.js';
 import type { Feature } from './recipe.js';
@@ -81,7 +89,7 @@ export async function labUp(options: UpOptions = {}): Promise<Lab> {
 /** What the lab is to be: what it was, and what is asked for on top. Written down before anything is made. */
 async function wantedState(lab: LabPlaces, options: UpOptions, onProgress: OnProgress): Promise<LabState> {
   const before = await readState(lab);
-  const inventoryFile = resolve(options.inventoryFile ?? before?.inventoryFile ?? 'inventory/lab.yml');
+  const inventoryFile = resolve(options.inventoryFile ?? before?.inventoryFile ?? defaultInventory);
   if (!(await mayWriteInventory(inventoryFile, lab.name))) {
     throw InputError.of(`${inventoryFile} was not written by lab '${lab.name}' and is not overwritten`, {
       fix: 'choose another file with --inventory, or remove this one',
