@@ -1,6 +1,7 @@
+import { PassThrough } from 'node:stream';
 import { createLineReader } from '../lines.js';
 import type { Connection } from '../ssh/types.js';
-import { type LockRequest, lockCommand, parseLockAnswer } from './lock.js';
+import { HEARTBEAT, HEARTBEAT_SECONDS, type LockRequest, lockCommand, parseLockAnswer } from './lock.js';
 
 export interface HeldLock {
   release(): Promise<void>;
@@ -11,11 +12,14 @@ export type LockResult =
   | { readonly kind: 'not held'; readonly message: string; readonly next?: string };
 
 /**
- * Takes a host's lock and keeps it as long as the connection lives or until it is released. Never rejects: that somebody
+ * Takes a host's lock and keeps it as long as the connection lives or until it is released; says all the while that it is
+ * there. Never rejects: that somebody
  * else has it, or that the host was changed since it was looked at, is an answer.
  */
 export async function holdLock(connection: Connection, request: LockRequest): Promise<LockResult> {
   const hold = new AbortController();
+  const heart = new PassThrough();
+  const beats = setInterval(() => heart.write(HEARTBEAT), HEARTBEAT_SECONDS * 1000).unref();
   let reason = 'the connection was lost';
   let resolve: (line: string | undefined) => void = () => undefined;
   const firstLine = new Promise<string | undefined>((settle) => {
@@ -23,6 +27,7 @@ export async function holdLock(connection: Connection, request: LockRequest): Pr
   });
   const ended = connection
     .exec(lockCommand(request), {
+      stdin: heart,
       holdStdin: true,
       signal: hold.signal,
       onStdout: createLineReader((line) => resolve(line)),
@@ -34,7 +39,10 @@ export async function holdLock(connection: Connection, request: LockRequest): Pr
     .catch((error: unknown) => {
       reason = error instanceof Error ? error.message : String(error);
     })
-    .finally(() => resolve(undefined));
+    .finally(() => {
+      clearInterval(beats);
+      resolve(undefined);
+    });
   const line = await firstLine;
   const answer = line === undefined ? undefined : parseLockAnswer(line);
   if (answer?.kind === 'held' || answer?.kind === 'taken over') {

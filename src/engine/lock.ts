@@ -47,12 +47,19 @@ export type LockAnswer =
   | { readonly kind: 'outdated'; readonly by: string }
   | { readonly kind: 'unreadable'; readonly text: string };
 
+/** How often the laptop says on the lock command's stdin that it is there, and after how long a silence it is not. */
+export const HEARTBEAT_SECONDS = 15;
+export const SILENCE_SECONDS = 60;
+/** What it says. */
+export const HEARTBEAT = 'alive\n';
+
 /**
  * A command that takes the host's lock, answers with one line, and holds it until its stdin ends, which it does when the
- * laptop closes the channel or goes away. A program that still runs then keeps the lock and gives it back itself. A lock
- * whose holders are gone is taken over; one that a broken connection of the same run left is taken up again.
+ * laptop closes the channel or goes away, or until it has not heard {@link HEARTBEAT} for too long: a laptop without power
+ * closes nothing, and sshd may take hours to notice. A program that still runs then keeps the lock and gives it back
+ * itself. A lock whose holders are gone is taken over; one that a broken connection of the same run left is taken up again.
  */
-export function lockCommand(request: LockRequest): string {
+export function lockCommand(request: LockRequest, silenceSeconds = SILENCE_SECONDS): string {
   const run = quote(request.run);
   const text = `
 umask 077
@@ -82,7 +89,11 @@ ${lockHead(request)}
 } >"$lock.$$" && mv "$lock.$$" "$lock" || { echo "unreadable $lock cannot be written"; exit 0; }
 unguarded
 echo "$answer"
-cat >/dev/null
+# sh's own read knows no limit. A host without timeout(1) waits until sshd closes the channel.
+if timeout 5 true 2>/dev/null; then
+  while [ -n "$(timeout ${silenceSeconds} head -n 1)" ]; do :; done
+else cat >/dev/null
+fi
 guarded
 if [ "$(field run)" = ${run} ] && [ "$(field keeper)" = $$ ] && ! program_lives; then rm -f "$lock"; fi
 `;

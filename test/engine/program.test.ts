@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createFrameReader, type Frame, parseJournalLine } from '../../src/engine/journal.js';
-import { type LockRequest, lockCommand, parseLockAnswer, waitScript } from '../../src/engine/lock.js';
+import { HEARTBEAT, type LockRequest, lockCommand, parseLockAnswer, waitScript } from '../../src/engine/lock.js';
 import {
   applyProgram,
   attachScript,
@@ -285,14 +285,16 @@ describe('the lock', () => {
   };
 
   /** Takes the lock; `end` closes its stdin, as a lost or closed connection does. */
-  async function take(more: Partial<typeof request> = {}) {
+  async function take(more: Partial<typeof request> = {}, silence?: number, env: NodeJS.ProcessEnv = process.env) {
     mkdirSync(join(home, 'state'), { recursive: true });
     // exec: the process that is killed is the holder itself, not a shell around it.
-    const holder = spawn('sh', ['-c', `exec ${here(lockCommand({ ...request, ...more }))}`]);
+    const holder = spawn('sh', ['-c', `exec ${here(lockCommand({ ...request, ...more }, silence))}`], { env });
     const line = await new Promise<string>((resolve) => holder.stdout.on('data', createLineReader(resolve)));
     const closed = new Promise((resolve) => holder.on('close', resolve));
     return {
       answer: parseLockAnswer(line),
+      beat: () => holder.stdin.write(HEARTBEAT),
+      closed,
       kill: async () => {
         holder.kill('SIGKILL');
         await closed;
@@ -354,6 +356,58 @@ describe('the lock', () => {
     writeFileSync(go, '');
     expect((await program).output).toBe('end\n');
     await waiting;
+    expect(existsSync(lockFile())).toBe(false);
+  });
+
+  it('is given back where the laptop is silent for too long, though its connection is not closed', async () => {
+    const silent = await take({}, 1);
+    await silent.closed;
+    expect(existsSync(lockFile())).toBe(false);
+  });
+
+  it('stays with a program where the laptop is silent, and the program gives it back', async () => {
+    const go = join(home, 'go');
+    const silent = await take({}, 1);
+    const program = start([change(`until [ -e '${go}' ]; do sleep 0.05; done`)]);
+    await vi.waitFor(() => expect(readFileSync(lockFile(), 'utf8')).toContain('play=0'), 10_000);
+    await silent.closed;
+    expect((await take({ run: 'run-2' })).answer.kind).toBe('busy');
+    writeFileSync(go, '');
+    await program;
+    expect(existsSync(lockFile())).toBe(false);
+  });
+
+  /** A folder with a timeout(1) that tells of its calls in a file, and then does as `text` says. */
+  function timeoutThat(text: string): { readonly env: NodeJS.ProcessEnv; readonly calls: () => number } {
+    const told = join(home, 'calls');
+    const folder = join(home, 'bin');
+    mkdirSync(folder);
+    writeFileSync(told, '');
+    writeFileSync(join(folder, 'timeout'), `#!/bin/sh\necho call >>'${told}'\n${text}\n`, { mode: 0o755 });
+    const calls = () => readFileSync(told, 'utf8').split('call').length - 1;
+    return { env: { ...process.env, PATH: `${folder}:${process.env.PATH}` }, calls };
+  }
+
+  it('is held as long as the laptop says that it is there', async () => {
+    const { env, calls } = timeoutThat('shift; exec "$@"');
+    const first = await take({}, undefined, env);
+    // The first call is the question whether there is a timeout(1).
+    for (const heard of [2, 3, 4, 5]) {
+      await vi.waitFor(() => expect(calls()).toBe(heard), 10_000);
+      expect(existsSync(lockFile())).toBe(true);
+      first.beat();
+    }
+    await first.end();
+    expect(existsSync(lockFile())).toBe(false);
+  });
+
+  it('is held until the connection closes on a host without timeout(1)', async () => {
+    const { env, calls } = timeoutThat('exit 127');
+    const first = await take({}, 1, env);
+    await vi.waitFor(() => expect(calls()).toBe(1), 10_000);
+    first.beat();
+    expect((await take({ run: 'run-2' })).answer.kind).toBe('busy');
+    await first.end();
     expect(existsSync(lockFile())).toBe(false);
   });
 
