@@ -1,5 +1,5 @@
 import type { HostSummary } from '../events/types.js';
-import type { ProofResult } from '../proof/prove.js';
+import { type ProofResult, pairsOf } from '../proof/prove.js';
 import type { ConnectionFailure } from '../ssh/types.js';
 import type { HostOutcome } from './run.js';
 import { countChanges, type HostPlan, type Plan } from './types.js';
@@ -26,17 +26,26 @@ export function exitCodeOf(end: RunEnd, detailed: boolean): number {
   if (end.interrupted) return 130;
   const failed = [...end.outcomes.values()].some((outcome) => outcome.state !== 'done');
   const refused = end.plan.hosts.some((host) => host.state === 'refused');
-  const unproven = end.proof !== null && end.proof.passed < end.proof.pairs;
-  if (failed || refused || unproven) return 1;
+  const open = end.proof !== null && end.proof.passed < end.proof.pairs;
+  if (failed || refused || open) return 1;
   if (end.plan.hosts.some((host) => host.state === 'unreachable')) return 4;
   if (end.declined) return 1;
   if (detailed && end.plan.hosts.some((host) => countChanges(host) > 0) && end.outcomes.size === 0) return 3;
   return 0;
 }
 
-function unprovenPeers(end: RunEnd, host: string): readonly string[] {
-  const failed = (end.proof?.measurements ?? []).filter((one) => one.from === host && one.state === 'fail');
-  return [...new Set(failed.map((one) => one.peer))];
+/** What a proof has against a host, of the pairs that it sends to; undefined where all passed. */
+function unproven(end: RunEnd, host: string): string | undefined {
+  const pairs = pairsOf((end.proof?.measurements ?? []).filter((one) => one.from === host));
+  const failed = pairs.filter(({ verdict }) => verdict === 'fail').map(({ to }) => to);
+  if (failed.length > 0) return `what it sent to ${failed.join(', ')} did not all arrive`;
+  const blind = pairs.filter(({ verdict }) => verdict === 'not measured');
+  const [first] = blind;
+  if (!first) return undefined;
+  const left = first.checks.filter(({ state }) => state === 'not measured');
+  const said = left.find(({ check }) => check === 'container ping') ?? left[0];
+  const why = said ? `: ${said.check}${said.detail === undefined ? '' : `: ${said.detail}`}` : '';
+  return `what it sends to ${blind.map(({ to }) => to).join(', ')} could not all be measured${why}`;
 }
 
 function unreachable(
@@ -69,10 +78,9 @@ function summarizeHost(end: RunEnd, host: HostPlan): HostSummary {
     const error = outcome.error && { error: outcome.error };
     return { host: host.host, state, changed: outcome.changed, left: outcome.left, ...error, next };
   }
-  const unproven = unprovenPeers(end, host.host);
+  const message = unproven(end, host.host);
   const changed = outcome?.changed ?? 0;
-  if (unproven.length > 0) {
-    const message = `what it sent to ${unproven.join(', ')} did not all arrive`;
+  if (message !== undefined) {
     return {
       host: host.host,
       state: 'failed',

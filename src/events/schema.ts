@@ -93,8 +93,16 @@ const body = z.discriminatedUnion('kind', [
     state: z.enum(['pass', 'fail', 'not measured']),
     ms: ms.exactOptional(),
     detail: text.exactOptional(),
+    excused: z.literal(true).exactOptional(),
   }),
-  z.object({ ...stamp, kind: z.literal('proof.ended'), pairs: count, passed: count, durationMs: ms }),
+  z.object({
+    ...stamp,
+    kind: z.literal('proof.ended'),
+    pairs: count,
+    passed: count,
+    withoutContainers: count.exactOptional(),
+    durationMs: ms,
+  }),
   z.object({
     ...stamp,
     kind: z.literal('message'),

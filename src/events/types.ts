@@ -141,8 +141,17 @@ export type EventBody =
       /** Round-trip time in milliseconds, where the check has one. */
       readonly ms?: number;
       readonly detail?: string;
+      /** Not measured because the host cannot do this check, for the reason in `detail`: a pair can pass without it. */
+      readonly excused?: true;
     }
-  | { readonly kind: 'proof.ended'; readonly pairs: number; readonly passed: number; readonly durationMs: number }
+  | {
+      readonly kind: 'proof.ended';
+      readonly pairs: number;
+      readonly passed: number;
+      /** Of those that passed: the pairs of which no container was tried, as Docker runs none. Left out where 0. */
+      readonly withoutContainers?: number;
+      readonly durationMs: number;
+    }
   | {
       readonly kind: 'message';
       readonly level: 'info' | 'warn' | 'error' | 'debug';

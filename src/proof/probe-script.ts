@@ -12,6 +12,19 @@ export interface ProbePeer {
   readonly responder?: Responder;
 }
 
+/** The line of a pair that has no container at one of its ends: excused only where every end without one is. */
+function noContainer(host: ProofHost, index: number, own: Responder, { host: name, responder }: ProbePeer): string {
+  const ends = [
+    { name: host.host, end: own },
+    { name, end: responder },
+  ].filter(({ end }) => !end?.container);
+  const bad = ends.filter(({ end }) => !end?.containerExcused);
+  const state = bad.length > 0 ? 'none' : 'excused';
+  const [said] = bad.length > 0 ? bad : ends;
+  const why = `${said?.name ?? name}: ${said?.end?.containerWhy ?? 'the host said nothing about it'}`;
+  return `echo ${quoteAll(['R', String(index), 'container', state, '-', why])}`;
+}
+
 /**
  * One script by which a host probes all its peers at once, between two looks at its tunnels' packet counters. It prints
  * `R index check state milliseconds detail` a probe, and a line a tunnel port for its counters. Read-only.
@@ -29,7 +42,7 @@ export function probeScript(host: ProofHost, peers: readonly ProbePeer[], token:
       own.container && responder?.container
         ? `inside=${own.container.pid} ping_check ${index} container ${quote(responder.container.address)}
   inside=${own.container.pid} ping_check ${index} df-container -M do -s ${host.mtu - PING_HEADERS} ${quote(responder.container.address)}`
-        : `echo ${quoteAll(['R', String(index), 'container', 'none', '-', own.container ? `${peer.host}: ${responder?.containerWhy ?? ''}` : own.containerWhy])}`;
+        : noContainer(host, index, own, peer);
     const tcp =
       responder?.tcpPort != null
         ? `tcp_check ${index} ${address} ${responder.tcpPort}`

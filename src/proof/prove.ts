@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Emit } from '../events/types.js';
+import { isPass, type Verdict, verdictOf } from '../events/verdict.js';
 import type { Connection } from '../ssh/types.js';
 import { probeScript } from './probe-script.js';
 import { readProbes } from './read.js';
@@ -23,8 +24,10 @@ export interface ProofInput {
 export interface ProofResult {
   /** Ordered pairs that were probed. */
   readonly pairs: number;
-  /** Pairs with no failed check and at least one that passed. */
+  /** Pairs that passed, those without containers included. */
   readonly passed: number;
+  /** Of those: the pairs of which no container was tried, as Docker runs none. */
+  readonly withoutContainers: number;
   readonly measurements: readonly (Measurement & { readonly from: string })[];
 }
 
@@ -77,6 +80,10 @@ async function holdResponder(
   };
 }
 
+function unfinished(peer: string): Measurement {
+  return { peer, check: 'container ping', state: 'not measured', detail: 'the probe ended before it' };
+}
+
 async function probe(
   { connection, host }: ProofInput['hosts'][number],
   peers: readonly { readonly host: string; readonly address: string; readonly responder?: Responder }[],
@@ -99,7 +106,12 @@ async function probe(
     const read = readProbes(host, names, outcome.stdout.toString('utf8'));
     // A script that was cut short has no line for some peer: that is a failure, never a silence.
     const silent = names.filter((peer) => !read.some((one) => one.peer === peer && one.check !== 'counters'));
-    return [...read, ...unproven('the probe gave no result').filter((one) => silent.includes(one.peer))];
+    const cut = names.filter((peer) => !read.some((one) => one.peer === peer && one.check === 'container ping'));
+    return [
+      ...read,
+      ...unproven('the probe gave no result').filter((one) => silent.includes(one.peer)),
+      ...(own ? cut.map(unfinished) : []),
+    ];
   } catch (error) {
     return unproven(error instanceof Error ? error.message : String(error));
   }
@@ -113,7 +125,7 @@ export async function prove(input: ProofInput): Promise<ProofResult> {
   const startedAt = input.now();
   const token = randomBytes(6).toString('hex');
   const pairs = input.hosts.length * (input.hosts.length - 1);
-  if (pairs === 0) return { pairs: 0, passed: 0, measurements: [] };
+  if (pairs === 0) return { pairs: 0, passed: 0, withoutContainers: 0, measurements: [] };
   input.emit({ kind: 'proof.started', scope: input.scope, pairs });
   const held = new Map<string, HeldResponder>();
   if (input.scope === 'full') {
@@ -152,26 +164,37 @@ export async function prove(input: ProofInput): Promise<ProofResult> {
     }),
   );
   await Promise.all([...held.values()].map((one) => one.end()));
-  const passed = countPassed(
-    input.hosts.map(({ host }) => host.host),
-    measurements,
-  );
-  input.emit({ kind: 'proof.ended', pairs, passed, durationMs: Math.round(input.now() - startedAt) });
-  return { pairs, passed, measurements };
+  const { passed, withoutContainers } = countPassed(measurements);
+  const durationMs = Math.round(input.now() - startedAt);
+  const left = withoutContainers > 0 && { withoutContainers };
+  input.emit({ kind: 'proof.ended', pairs, passed, ...left, durationMs });
+  return { pairs, passed, withoutContainers, measurements };
 }
 
-/** Ordered pairs in which something passed and nothing failed. */
+/** How many ordered pairs passed, and how many of these without containers. */
 export function countPassed(
-  hosts: readonly string[],
-  measurements: readonly (Measurement & { readonly from: string })[],
-): number {
-  let passed = 0;
-  for (const from of hosts) {
-    for (const to of hosts) {
-      const cell = measurements.filter((one) => one.from === from && one.peer === to);
-      if (from !== to && cell.some((one) => one.state === 'pass') && cell.every((one) => one.state !== 'fail'))
-        passed += 1;
-    }
+  measurements: ProofResult['measurements'],
+): Pick<ProofResult, 'passed' | 'withoutContainers'> {
+  const verdicts = pairsOf(measurements).map(({ verdict }) => verdict);
+  return {
+    passed: verdicts.filter(isPass).length,
+    withoutContainers: verdicts.filter((verdict) => verdict === 'pass without containers').length,
+  };
+}
+
+/** Every ordered pair that something is told of, with its verdict. */
+export function pairsOf(measurements: ProofResult['measurements']): readonly {
+  readonly from: string;
+  readonly to: string;
+  readonly verdict: Verdict;
+  readonly checks: readonly Measurement[];
+}[] {
+  const pairs = new Map<string, { from: string; to: string; checks: Measurement[] }>();
+  for (const one of measurements) {
+    const key = JSON.stringify([one.from, one.peer]);
+    const pair = pairs.get(key) ?? { from: one.from, to: one.peer, checks: [] };
+    pair.checks.push(one);
+    pairs.set(key, pair);
   }
-  return passed;
+  return [...pairs.values()].map((pair) => ({ ...pair, verdict: verdictOf(pair.checks) }));
 }

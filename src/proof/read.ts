@@ -37,8 +37,9 @@ export function readProbes(host: ProofHost, peers: readonly string[], output: st
         state,
         ...(ms !== '-' && Number.isFinite(time) && name !== 'df-container' && { ms: time }),
       });
-    } else if (state === 'none') {
-      measured.push({ peer, check, state: 'not measured', detail: reason(words, check, host) });
+    } else if (state === 'none' || state === 'excused') {
+      const detail = reason(words, check, host);
+      measured.push({ peer, check, state: 'not measured', detail, ...(state === 'excused' && { excused: true }) });
     } else {
       const where = name === 'df-container' ? 'between containers: ' : '';
       measured.push({ peer, check, state: 'fail', detail: where + reason(words, check, host) });

@@ -46,11 +46,24 @@ run() { docker run -d --name ${name} --network bridge --read-only --cap-drop ALL
 if [ -n "$made" ]; then
   why=$(run 2>&1) || { docker rm -f ${name} >/dev/null 2>&1; why=$(run --security-opt apparmor=unconfined 2>&1); } || made=failed
 fi
-found=$(docker inspect --format '{{.State.Pid}} {{.NetworkSettings.IPAddress}}' ${name} 2>/dev/null)
-case $found in
-  [1-9]*' '[0-9]*) echo "container $found" ;;
-  *) echo "container none $(printf %s "$why" | tr '\\n' ' ')" ;;
-esac
+# A reason counts only where dockerd answers: one that is down is no Docker that cannot run containers.
+told=none
+if [ "$made" = 1 ]; then
+  # By network: the address beside the networks is gone since API 1.52 (Docker 29).
+  found=$(docker inspect --format '{{.State.Pid}} {{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}' ${name} 2>&1)
+  case $found in
+    [1-9]*' '[0-9]*) told= ;;
+    '0 '*)
+      told=cannot
+      why="its container ended at once: $(docker inspect --format '{{.State.ExitCode}} {{.State.Error}}' ${name} 2>&1) $(docker logs --tail 3 ${name} 2>&1)"
+      ;;
+    [1-9]*' ') why='its container has no address on the network bridge' ;;
+    *) why="Docker does not tell its container’s address: $found" ;;
+  esac
+elif docker version >/dev/null 2>&1; then
+  told=cannot
+fi
+if [ -n "$told" ]; then echo "container $told $(printf %s "$why" | tr '\\n' ' ')"; else echo "container $found"; fi
 echo ready
 ( sleep ${RESPONDER_SECONDS}; kill $$ 2>/dev/null ) </dev/null >/dev/null 2>&1 &
 watch=$!
@@ -71,6 +84,7 @@ export function parseResponder(host: string, lines: readonly string[]): Responde
     tcpPort: /^\d+$/.test(tcp) ? Number(tcp) : null,
     tcpWhy: tcp.replace(/^none /, '') || nothing,
     container: container ? { pid: Number(container[1]), address: container[2] ?? '' } : null,
-    containerWhy: after('container').replace(/^none /, '') || nothing,
+    containerWhy: after('container').replace(/^(none|cannot) /, '') || nothing,
+    containerExcused: /^cannot ./.test(after('container')),
   };
 }

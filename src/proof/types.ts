@@ -19,6 +19,8 @@ export interface Measurement {
   readonly state: 'pass' | 'fail' | 'not measured';
   readonly ms?: number;
   readonly detail?: string;
+  /** The host cannot do this check, for the reason in `detail`. */
+  readonly excused?: true;
 }
 
 /** What a host offers to its peers while a full proof runs. */
@@ -30,4 +32,6 @@ export interface Responder {
   /** A real container's address on Docker's bridge, and the process that holds its network; null: why there is none. */
   readonly container: { readonly address: string; readonly pid: number } | null;
   readonly containerWhy: string;
+  /** There is none because Docker said that it cannot run one: `containerWhy` is what it said. */
+  readonly containerExcused: boolean;
 }

@@ -1,6 +1,6 @@
 import type { Event, Finding } from '../events/types.js';
 import { layout, type Row, type Span, type View } from './rows.js';
-import { clean, duration, names, plural, runTitle } from './text.js';
+import { clean, duration, names, plural, runTitle, withoutContainers } from './text.js';
 import type { Model } from './view-model.js';
 
 type Frame = Pick<View, 'columns' | 'symbols'>;
@@ -50,10 +50,13 @@ export function lastingRows(model: Model, event: Event, frame: Frame): Row[] {
     }
     case 'proof.ended': {
       const all = event.passed === event.pairs;
-      const text = all ? `Proof: all ${plural(event.pairs, 'pair')} pass` : 'Proof';
+      const without = withoutContainers(event.withoutContainers ?? 0, event.passed);
+      const text = all ? `Proof: all ${plural(event.pairs, 'pair')} pass${without}` : 'Proof';
       const bad = `  ${event.pairs - event.passed} of ${plural(event.pairs, 'pair')} not proven`;
       const spans: Span[] = [{ text, tone: 'plain' }, ...(all ? [] : [{ text: bad, tone: 'bad' } as const])];
-      return [layout(frame, 0, all ? done : failed, spans, '', duration(event.durationMs))];
+      return [
+        layout(frame, 0, all ? (without === '' ? done : warning) : failed, spans, '', duration(event.durationMs)),
+      ];
     }
     case 'finding':
       // Until there is a plan, findings are part of it and are read there.

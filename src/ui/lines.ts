@@ -2,7 +2,17 @@ import type { EventStream } from '../events/stream.js';
 import type { Event, Finding, HostState } from '../events/types.js';
 import type { Screen } from './screen.js';
 import type { Style, Tone } from './style.js';
-import { bytes, clean, cleanLines, duration, names, plural, runTitle, waitingPhrase } from './text.js';
+import {
+  bytes,
+  clean,
+  cleanLines,
+  duration,
+  names,
+  plural,
+  runTitle,
+  waitingPhrase,
+  withoutContainers,
+} from './text.js';
 import { emptyModel, type Model, reduce } from './view-model.js';
 
 export interface LinesOptions {
@@ -111,7 +121,9 @@ export function linesOf(model: Model, event: Event, { verbose, quiet, style }: W
     }
     case 'proof.ended': {
       const all = event.passed === event.pairs;
-      const text = `Proof: ${event.passed} of ${plural(event.pairs, 'pair')} pass, ${duration(event.durationMs)}`;
+      const without = withoutContainers(event.withoutContainers ?? 0, event.passed);
+      const text = `Proof: ${event.passed} of ${plural(event.pairs, 'pair')} pass${without}, ${duration(event.durationMs)}`;
+      if (all && without !== '') return [said('warn', symbols.warning, text)];
       return all ? loud(said('good', symbols.done, text)) : [said('bad', symbols.failed, text)];
     }
     case 'message': {

@@ -1,6 +1,7 @@
 import type { Event, ProbeCheck } from '../events/types.js';
+import { isPass, type Verdict, verdictOf } from '../events/verdict.js';
 import { createStyle, type Style } from './style.js';
-import { clean, column, plural, width, wrap } from './text.js';
+import { clean, column, plural, width, withoutContainers, wrap } from './text.js';
 import type { Probe } from './view-model.js';
 
 export interface ProofTableOptions {
@@ -23,13 +24,11 @@ const CHECKS = Object.keys(MEANINGS).filter((name): name is ProbeCheck => name i
 /** The time that a cell shows: of the check nearest to what a user's containers do. */
 const TIMED: readonly ProbeCheck[] = ['container ping', 'docker0 ping', 'tunnel ping', 'docker0 tcp'];
 
-export type CellState = 'pass' | 'fail' | 'not measured';
-
 /** What was measured from one host to another. */
 export interface Cell {
   readonly from: string;
   readonly to: string;
-  readonly state: CellState;
+  readonly verdict: Verdict;
   readonly ms?: number;
   /** Those that did not pass, with what is known about why. */
   readonly failed: readonly Probe[];
@@ -68,11 +67,10 @@ function cellOf(from: string, to: string, checks: ReadonlyMap<ProbeCheck, Probe>
   const failed = all.filter((probe) => probe.state === 'fail');
   const unmeasured = all.filter((probe) => probe.state === 'not measured');
   const passed = all.filter((probe) => probe.state === 'pass').map((probe) => probe.check);
-  const state = failed.length > 0 ? 'fail' : passed.length > 0 ? 'pass' : 'not measured';
   const ms = TIMED.map((check) => checks.get(check)).find(
     (probe) => probe?.state === 'pass' && probe.ms !== undefined,
   )?.ms;
-  return { from, to, state, failed, unmeasured, passed, ...(ms !== undefined && { ms }) };
+  return { from, to, verdict: verdictOf(all), failed, unmeasured, passed, ...(ms !== undefined && { ms }) };
 }
 
 /**
@@ -94,8 +92,10 @@ export function renderProof(probes: readonly Probe[], options: ProofTableOptions
     .join('\n\n');
 }
 
+const TONES = { pass: 'good', 'pass without containers': 'warn', fail: 'bad', 'not measured': 'warn' } as const;
+
 function cellText(cell: Cell): string {
-  if (cell.state === 'not measured') return 'not measured';
+  if (cell.verdict === 'not measured') return 'not measured';
   const [first, ...more] = cell.failed;
   if (first) return `FAIL: ${first.check}${more.length > 0 ? ` +${more.length}` : ''}`;
   return cell.ms === undefined ? 'pass' : `${cell.ms.toFixed(2)} ms`;
@@ -112,7 +112,7 @@ function tableLines(
   const corner = `from \\ to`;
   const lead = Math.max(width(corner), ...names.map(width));
   const text = (cell: Cell, short: boolean): string =>
-    short && cell.state !== 'pass' ? shortText(cell) : cellText(cell);
+    short && !isPass(cell.verdict) ? shortText(cell) : cellText(cell);
   for (const short of [false, true]) {
     const widths = hosts.map((to, i) =>
       Math.max(
@@ -133,8 +133,7 @@ function tableLines(
           const cell = cells.find((one) => one.from === from && one.to === to);
           const room = widths[i] ?? 0;
           if (!cell) return paint('dim', column(symbols.dash, room, 'right'));
-          const tone = { pass: 'good', fail: 'bad', 'not measured': 'warn' } as const;
-          return paint(tone[cell.state], column(text(cell, short), room, 'right'));
+          return paint(TONES[cell.verdict], column(text(cell, short), room, 'right'));
         }),
       ]),
     );
@@ -144,12 +143,16 @@ function tableLines(
 }
 
 function shortText(cell: Cell): string {
-  return cell.state === 'fail' ? 'FAIL' : '?';
+  return cell.verdict === 'fail' ? 'FAIL' : '?';
 }
 
 function verdictLines(cells: readonly Cell[], columns: number, style: Style): string[] {
   const { symbols, paint } = style;
-  const passing = cells.filter((cell) => cell.state === 'pass');
+  const passing = cells.filter((cell) => isPass(cell.verdict));
+  const without = withoutContainers(
+    cells.filter((cell) => cell.verdict === 'pass without containers').length,
+    passing.length,
+  );
   if (passing.length === cells.length) {
     const all =
       cells.length === 1
@@ -157,19 +160,20 @@ function verdictLines(cells: readonly Cell[], columns: number, style: Style): st
         : cells.length === 2
           ? 'Both pairs pass'
           : `All ${plural(cells.length, 'pair')} pass`;
-    return [`${paint('good', symbols.done)} ${all}`, ...unmeasuredLines(cells, columns, style)];
+    const mark = without === '' ? paint('good', symbols.done) : paint('warn', symbols.warning);
+    return [`${mark} ${all}${without}`, ...unmeasuredLines(cells, columns, style)];
   }
   const lines = [
-    `${paint('bad', symbols.failed)} ${passing.length} of ${plural(cells.length, 'pair')} pass; these do not:`,
+    `${paint('bad', symbols.failed)} ${passing.length} of ${plural(cells.length, 'pair')} pass${without}; these do not:`,
   ];
-  const bad = cells.filter((cell) => cell.state !== 'pass');
+  const bad = cells.filter((cell) => !isPass(cell.verdict));
   for (const cell of bad.slice(0, MOST_LISTED)) {
     const pair = `  ${clean(cell.from)} ${symbols.arrow} ${clean(cell.to)}: `;
     const why =
       cell.failed.length === 0
-        ? `not measured${detailOf(cell.unmeasured[0])}`
+        ? notMeasured(cell)
         : cell.failed.map((probe) => `${probe.check} failed${detailOf(probe)}`).join('; ');
-    const held = cell.failed.length > 0 && cell.passed.length > 0 ? ` (passed: ${cell.passed.join(', ')})` : '';
+    const held = cell.passed.length > 0 ? ` (passed: ${cell.passed.join(', ')})` : '';
     lines.push(...indented(`${pair}${why}${held}`, columns, 4));
   }
   if (bad.length > MOST_LISTED) lines.push(`  and ${plural(bad.length - MOST_LISTED, 'more pair')}`);
@@ -177,6 +181,12 @@ function verdictLines(cells: readonly Cell[], columns: number, style: Style): st
 }
 
 const MOST_LISTED = 40;
+
+function notMeasured({ unmeasured }: Cell): string {
+  const container = unmeasured.find(({ check }) => check === 'container ping');
+  if (!container) return `not measured${detailOf(unmeasured[0])}`;
+  return `${container.check} was not measured${detailOf(container)}`;
+}
 
 function detailOf(probe: Probe | undefined): string {
   return probe?.detail === undefined || probe.detail === '' ? '' : `: ${clean(probe.detail)}`;
@@ -201,7 +211,7 @@ function legendLines(cells: readonly Cell[], columns: number, { paint }: Style):
   const told = CHECKS.filter((check) => passed.has(check));
   if (told.length === 0) return [];
   const sentence =
-    cells.every((cell) => cell.state === 'pass') && told.every((check) => cells.every((c) => c.passed.includes(check)))
+    cells.every((cell) => isPass(cell.verdict)) && told.every((check) => cells.every((c) => c.passed.includes(check)))
       ? 'Each pair passed:'
       : 'What the checks mean:';
   const room = Math.max(...told.map(width));

@@ -200,3 +200,9 @@ export function waitingPhrase(detail: string): string {
   const text = clean(detail);
   return /^for /i.test(text) ? `waiting ${text}` : text;
 }
+
+/** What the words of a verdict say beside "pass": nothing, where containers were tried everywhere. */
+export function withoutContainers(those: number, passed: number): string {
+  if (those === 0) return '';
+  return those === passed ? ' without containers' : `, ${those} of them without containers`;
+}

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { exitCodeOf, type RunEnd, summarize } from '../../src/engine/finish.js';
 import type { HostOutcome } from '../../src/engine/run.js';
+import { countPassed } from '../../src/proof/prove.js';
 import { ConnectionFailure } from '../../src/ssh/types.js';
 import { change, hostPlan, planOf } from '../ui/plans.js';
 
@@ -81,6 +82,25 @@ describe('the summary', () => {
     expect(of(end({ mode: 'plan', command: 'mesh plan inventory.yml' }))).toMatchObject(expected);
     expect(of(end({ mode: 'verify', command: 'mesh verify inventory.yml' }))).toMatchObject(expected);
     expect(of(end({ declined: true }))).toMatchObject(expected);
+  });
+
+  it('fails a host with a pair that was not all measured, and says why', () => {
+    const measured = (excused: boolean) => {
+      const check = { from: 'a', peer: 'b', check: 'container ping', state: 'not measured' } as const;
+      const measurements = [
+        { from: 'a', peer: 'b', check: 'docker0 ping', state: 'pass' } as const,
+        { ...check, detail: 'b: who knows', ...(excused && { excused: true as const }) },
+      ];
+      const proof = { pairs: 1, ...countPassed(measurements), measurements };
+      return end({ mode: 'verify', plan: planOf([hostPlan('a', []), hostPlan('b', [])]), proof });
+    };
+    expect(exitCodeOf(measured(false), false)).toBe(1);
+    expect(of(measured(false))).toMatchObject({
+      state: 'failed',
+      error: { message: 'what it sends to b could not all be measured: container ping: b: who knows' },
+    });
+    expect(exitCodeOf(measured(true), false)).toBe(0);
+    expect(of(measured(true))).toMatchObject({ state: 'done' });
   });
 
   it('tells of a host that is off why, and what to check', () => {

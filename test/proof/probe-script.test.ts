@@ -19,6 +19,7 @@ function responder(number: number, changes: Partial<Responder> = {}): Responder 
     tcpWhy: '',
     container: { address: `172.17.${number}.2`, pid: 4000 + number },
     containerWhy: '',
+    containerExcused: false,
     ...changes,
   };
 }
@@ -133,7 +134,29 @@ describe('probeScript', () => {
       peer: 'docker42',
       check: 'container ping',
       state: 'not measured',
-      detail: 'no docker',
+      detail: 'docker41: no docker',
+    });
+  });
+
+  it('excuses a pair from its containers only where every end without one is excused', () => {
+    const none = { container: null, containerWhy: 'no AppArmor', containerExcused: true };
+    const programs = { ping: answering, nsenter: answering, 'ovs-ofctl': counting, timeout: 'printf token' };
+    const read = (own: Partial<Responder>, theirs: Partial<Responder>) =>
+      readProbes(
+        host,
+        ['docker42'],
+        run(probeScript(host, [peer(42, theirs)], 'token', responder(41, own)), programs).stdout,
+      ).find(({ check }) => check === 'container ping');
+    const excused = { state: 'not measured', excused: true, detail: 'docker41: no AppArmor' };
+    expect(read(none, {})).toMatchObject(excused);
+    expect(read(none, none)).toMatchObject(excused);
+    expect(read({}, none)).toMatchObject({ excused: true, detail: 'docker42: no AppArmor' });
+    const both = read(none, { ...none, containerExcused: false, containerWhy: 'nothing' });
+    expect(both).toEqual({
+      peer: 'docker42',
+      check: 'container ping',
+      state: 'not measured',
+      detail: 'docker42: nothing',
     });
   });
 
@@ -170,9 +193,52 @@ describe('parseResponder', () => {
 
   it.each([
     [['tcp none nothing could listen', 'container none no image', 'ready'], 'nothing could listen', 'no image'],
+    [['tcp none nothing could listen', 'container cannot no image', 'ready'], 'nothing could listen', 'no image'],
     [[], 'the host said nothing about it', 'the host said nothing about it'],
     [['container 0 172.17.41.2'], 'the host said nothing about it', '0 172.17.41.2'],
   ])('keeps why there is nothing: %j', (lines, tcpWhy, containerWhy) => {
     expect(parseResponder('docker41', lines)).toMatchObject({ tcpPort: null, tcpWhy, container: null, containerWhy });
+  });
+});
+
+describe('responderCommand', () => {
+  /** A Docker client in three words: what `run` and `inspect` answer, and whether dockerd is there. */
+  const docker = (answers: { readonly run?: string; readonly inspect?: string; readonly version?: string }) => `
+case "$1" in
+  import) ${answers.version ?? ':'} ;;
+  run) ${answers.run ?? 'echo 0f3a4141'} ;;
+  version) ${answers.version ?? ':'} ;;
+  inspect) case "$3" in *NetworkSettings.IPAddress*) echo 'template: :1:37: at <.NetworkSettings.IPAddress>' >&2; exit 1 ;; esac
+    ${answers.inspect ?? `echo '4041 172.17.41.2'`} ;;
+esac`;
+  const said = (answers: Parameters<typeof docker>[0]) => {
+    const { stdout } = run(responderCommand(proofHost(41, [42], { address: '127.0.0.1' }), 'token'), {
+      docker: docker(answers),
+      'systemd-socket-activate': 'exec sleep 20 >/dev/null 2>&1',
+      iptables: '',
+      tar: '',
+    });
+    return parseResponder('docker41', stdout.split('\n'));
+  };
+
+  it('asks for the address by network: Docker 29 has none beside them', () => {
+    expect(said({})).toMatchObject({ container: { pid: 4041, address: '172.17.41.2' }, containerExcused: false });
+  });
+
+  it('is excused from a container where Docker says why it runs none, and only there', () => {
+    const cannot = (answers: Parameters<typeof docker>[0]) => {
+      const { container, containerExcused, containerWhy } = said(answers);
+      expect(container).toBeNull();
+      return [containerExcused, containerWhy];
+    };
+    expect(cannot({ run: 'echo no AppArmor; exit 125' })).toEqual([true, 'no AppArmor']);
+    const ended = cannot({ inspect: 'case "$3" in *ExitCode*) echo 127 not found ;; *) echo "0 " ;; esac' });
+    expect(ended).toEqual([true, expect.stringMatching(/^its container ended at once: 127 not found/)]);
+    expect(cannot({ run: 'exit 1', version: 'echo no daemon; exit 1' })).toEqual([false, 'no daemon']);
+    expect(cannot({ inspect: 'echo "4041 "' })).toEqual([false, 'its container has no address on the network bridge']);
+    expect(cannot({ inspect: 'echo cannot say >&2; exit 1' })).toEqual([
+      false,
+      'Docker does not tell its container’s address: cannot say',
+    ]);
   });
 });

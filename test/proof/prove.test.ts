@@ -39,6 +39,7 @@ function connection(host: string, answer: Answer, offers: readonly string[] = []
   return { made, asked, released: () => released };
 }
 
+const all = ['docker0', 'container'];
 const passing =
   (check: string, peers: number): Answer =>
   async () =>
@@ -84,7 +85,7 @@ describe('prove', () => {
 
   it('tells every host what the others offer, and lets them go afterwards', async () => {
     const hosts = [41, 42].map((number) =>
-      connection(`docker${number}`, passing('docker0', 1), [
+      connection(`docker${number}`, async () => said(all.map((check) => `R 0 ${check} pass 0.2\n`).join('')), [
         `tcp ${20_000 + number}`,
         `container ${4000 + number} 172.17.${number}.2`,
       ]),
@@ -132,9 +133,31 @@ describe('prove', () => {
     expect(emitted.at(-1)?.kind).toBe('proof.ended');
   });
 
+  it('lets no pair pass a full proof whose containers were not tried, but where Docker runs none', async () => {
+    const answers =
+      (...lines: readonly string[]): Answer =>
+      async () =>
+        said(`${lines.join('\n')}\n`);
+    const hosts = [
+      answers('R 0 docker0 pass 0.2', 'R 1 docker0 pass 0.2', 'R 0 container excused - no', 'R 1 container pass 0.3'),
+      answers('R 0 docker0 pass 0.2', 'R 1 docker0 pass 0.2', 'R 0 container none - who knows', 'R 1 container pass 1'),
+      answers('R 0 docker0 pass 0.2', 'R 1 docker0 pass 0.2', 'R 0 container pass 0.3'),
+    ].map((answer, index) => connection(`docker${41 + index}`, answer));
+    const { result, emitted } = await proven('full', hosts);
+    expect([result.pairs, result.passed, result.withoutContainers]).toEqual([6, 4, 1]);
+    expect(emitted.at(-1)).toMatchObject({ kind: 'proof.ended', passed: 4, withoutContainers: 1 });
+    expect(result.measurements).toContainEqual({
+      from: 'docker43',
+      peer: 'docker42',
+      check: 'container ping',
+      state: 'not measured',
+      detail: 'the probe ended before it',
+    });
+  });
+
   it('has nothing to prove of one host', async () => {
     const { result, emitted } = await proven('full', [connection('docker41', passing('docker0', 0))]);
-    expect(result).toEqual({ pairs: 0, passed: 0, measurements: [] });
+    expect(result).toEqual({ pairs: 0, passed: 0, withoutContainers: 0, measurements: [] });
     expect(emitted).toEqual([]);
   });
 });
@@ -154,11 +177,6 @@ describe('countPassed', () => {
     ['none was measured', ['not measured'], 0],
     ['there is nothing', [], 0],
   ])('counts a pair of which %s', (_, states, passed) => {
-    expect(
-      countPassed(
-        ['a', 'b'],
-        states.map((state) => one(state)),
-      ),
-    ).toBe(passed);
+    expect(countPassed(states.map((state) => one(state))).passed).toBe(passed);
   });
 });

@@ -69,9 +69,30 @@ describe('renderProof', () => {
     );
     expect(text).toContain('1 of 2 pairs pass; these do not:');
     expect(text).toContain('b → a: not measured: b has no ping');
-    expect(proofCells([{ from: 'a', to: 'b', check: 'tunnel ping', state: 'pass' }]).cells.map((c) => c.state)).toEqual(
-      ['pass', 'not measured'],
-    );
+    expect(
+      proofCells([{ from: 'a', to: 'b', check: 'tunnel ping', state: 'pass' }]).cells.map((c) => c.verdict),
+    ).toEqual(['pass', 'not measured']);
+  });
+
+  it('says in the verdict itself that it is one without containers, and lets none pass that nobody excused', () => {
+    const without = (list: readonly Probe[], excused: readonly string[], silent: readonly string[] = []) =>
+      list.map((probe): Probe => {
+        if (probe.check !== 'container ping' || ![...excused, ...silent].includes(probe.from)) return probe;
+        const { from, to, check } = probe;
+        const state = 'not measured' as const;
+        const detail = `${from}: no AppArmor`;
+        return { from, to, check, state, detail, ...(excused.includes(from) && { excused: true }) };
+      });
+    const three = probes({ hosts: 3 });
+    const lines = (list: readonly Probe[]) => renderProof(list, { columns: 80 }).split('\n').slice(5);
+    const all = lines(without(three, ['docker41', 'docker42', 'docker43']));
+    expect(all[0]).toBe('! All 6 pairs pass without containers');
+    expect(all[1]).toBe('! container ping was not measured: docker41: no AppArmor (2 pairs)');
+    expect(all.join('\n')).not.toContain('a ping from a container');
+    expect(lines(without(three, ['docker41']))[0]).toBe('! All 6 pairs pass, 2 of them without containers');
+    const some = lines(without(three, ['docker41'], ['docker42']));
+    expect(some[0]).toBe('✖ 4 of 6 pairs pass, 2 of them without containers; these do not:');
+    expect(some[1]).toBe('  docker42 → docker41: container ping was not measured: docker42: no AppArmor');
   });
 
   it('folds many hosts into a sentence and the pairs that fail', () => {
