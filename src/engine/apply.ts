@@ -1,4 +1,5 @@
 import type { HostSummary } from '../events/types.js';
+import { withoutBodies } from '../resources/shell.js';
 import type { Connection } from '../ssh/types.js';
 import { type FollowContext, followPlay } from './follow.js';
 import { type ProgramInput, startScript } from './program.js';
@@ -32,7 +33,9 @@ export async function applyPlay(connection: Connection, play: PlayOnHost, contex
   const progress = followProgress({
     host: play.host,
     playName: play.playName,
-    steps: play.steps.map(({ task, change }) => ({ task, sentence: change.sentence, command: change.command })),
+    steps: play.steps.map(({ task, change: { sentence, command } }) => {
+      return { task, sentence, command: withoutBodies(command) };
+    }),
     emit: context.emit,
     now: context.now,
   });

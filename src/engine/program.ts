@@ -68,6 +68,8 @@ export MESH_PLAY_HOSTS
 umask 022
 dir=${quote(directory)}
 cd / || exit 1
+# Whoever starts it may not learn that it did, and start it in another way.
+mkdir "$dir/started" 2>/dev/null || exit 0
 ${lockFunctions}
 echo "$$ $(start_of $$) $boot" >"$dir/pid"
 
@@ -121,14 +123,21 @@ record() {
   [ -e ${HOST_RECORDS}/"$1" ] && return 0
   (umask 077 && mkdir -p ${HOST_RECORDS}/"$(dirname "$1")" && printf '%s\\n' "$2" >${HOST_RECORDS}/"$1.new") &&
     sync ${HOST_RECORDS}/"$1.new" && mv ${HOST_RECORDS}/"$1.new" ${HOST_RECORDS}/"$1" && return 0
-  echo "the former value of $1 could not be kept" >>"$dir/output"
+  give_up "the former value of $1 could not be kept"
+}
+give_up() {
+  echo "$1" >>"$dir/output"
   note "E $current failed 1 $(now) $(size)"
   finish failed
 }
 limit=
 command -v timeout >/dev/null 2>&1 && limit=1
-shell() { # SECONDS TEXT
-  if [ -n "$limit" ]; then timeout -k 5 "$1" sh -c "$2"; else sh -c "$2"; fi
+write() { # NAME TEXT
+  # In a file, and by the shell itself: everybody can read the arguments of a process, and one of them has 128 KiB at most.
+  (umask 077 && printf '%s\\n' "$2" >"$dir/$1") || give_up "$dir/$1 could not be written"
+}
+shell() { # SECONDS NAME
+  if [ -n "$limit" ]; then timeout -k 5 "$1" sh "$dir/$2"; else sh "$dir/$2"; fi
 }
 begin() {
   current=$1
@@ -136,12 +145,16 @@ begin() {
   note "B $1 $(now) $(size)"
 }
 step() { # NUMBER SECONDS GUARD COMMAND
-  if [ -n "$3" ] && ! shell "$2" "$3" </dev/null >/dev/null 2>&1; then
-    note "E $1 unneeded 0 $(now) $(size)"
-    return 0
+  if [ -n "$3" ]; then
+    write "guard-$1" "$3"
+    if ! shell "$2" "guard-$1" </dev/null >/dev/null 2>&1; then
+      note "E $1 unneeded 0 $(now) $(size)"
+      return 0
+    fi
   fi
-  shell "$2" "set -e
-$4" </dev/null >>"$dir/output" 2>&1
+  write "step-$1" "set -e
+$4"
+  shell "$2" "step-$1" </dev/null >>"$dir/output" 2>&1
   code=$?
   if [ "$code" -eq 0 ]; then
     note "E $1 done 0 $(now) $(size)"

@@ -25,6 +25,19 @@ export function ownership(owner: string | undefined, group: string | undefined):
   return `${owner ?? ''}${group === undefined ? '' : `:${group}`}`;
 }
 
+const BODY = 'printf %s ';
+const BODY_END = ' >"$new"';
+/** What {@link writeFile} puts between the two: a word made by `quote`. */
+const BODIES = /(?<=printf %s )(?:'[^']*'(?:\\''[^']*')*|[^\s']+)(?= >"\$new")/g;
+
+/**
+ * A command's text as it may be told to people and written into logs: without what {@link writeFile} writes, which may
+ * hold what is nobody's business (a proxy's password in daemon.json).
+ */
+export function withoutBodies(command: string): string {
+  return command.replace(BODIES, (body) => (body === "''" ? body : `'… ${body.length} characters …'`));
+}
+
 /**
  * Shell text that puts `file` in its place in one step: a reader sees the old text or the new one, never a part, and a
  * power cut leaves one of the two (rename(2) on one file system, after the new text was synced).
@@ -40,7 +53,7 @@ export function writeFile(file: FileText): string {
     `mkdir -p ${quote(directory)}`,
     `new=$(mktemp ${quote(posix.join(directory, '.mesh.XXXXXX'))})`,
     `trap 'rm -f "$new"' EXIT`,
-    `printf %s ${quote(file.content)} >"$new"`,
+    `${BODY}${quote(file.content)}${BODY_END}`,
     owner !== undefined && `chown ${quote(owner)} "$new"`,
     `chmod ${quote(file.mode)} "$new"`,
     // Not every sync takes a file name (coreutils before 8.24); a plain one does more than is needed.
