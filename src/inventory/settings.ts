@@ -35,6 +35,7 @@ const SETTINGS = {
   mesh_mtu: setting(whole(576, 65_535), 'a whole number of bytes from 576 to 65535', '1462'),
   mesh_datapath: setting(z.enum(['system', 'netdev']), 'system or netdev', 'system'),
   mesh_topology: setting(z.enum(['full']), 'full, the only topology so far', 'full'),
+  mesh_open_hosts: setting(z.boolean(), 'yes or no', 'yes'),
   mesh_adopt: setting(z.boolean(), 'yes or no', 'yes'),
   mesh_ovs_source: setting(z.enum(['auto', 'distro', 'build', 'file']), 'auto, distro, build or file', 'distro'),
   mesh_ovs_version: setting(
@@ -119,6 +120,7 @@ export function readSettings(host: HostReader, sshHost: string, complaints: Comp
     ...defined('ovsUrl', get('mesh_ovs_url')),
     ...defined('ovsSha256', get('mesh_ovs_sha256')?.toLowerCase()),
     ovsFiles: [get('mesh_ovs_files') ?? []].flat(),
+    openHosts: get('mesh_open_hosts') ?? false,
     ovsDowngrade: get('mesh_ovs_downgrade') ?? false,
     ...defined('builder', get('mesh_builder')),
   };

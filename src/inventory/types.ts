@@ -92,6 +92,8 @@ export interface MeshSettings {
   readonly datapath: 'system' | 'netdev';
   readonly topology: 'full';
   readonly adopt: boolean;
+  /** Containers of other hosts may reach what runs on this host itself, at its address on Docker's bridge. */
+  readonly openHosts: boolean;
   readonly ovsSource: 'auto' | 'distro' | 'build' | 'file';
   readonly ovsVersion?: string;
   /** Where the source is: a URL, or a path on this machine (relative ones from the inventory's folder). */

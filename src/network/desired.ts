@@ -7,7 +7,7 @@ import type { OvsKnowledge } from './openvswitch/types.js';
 import { dockerSource } from './origin.js';
 import { tunnelProbe } from './probes.js';
 import { restoreScript, restoreUnit } from './restore.js';
-import { TUNNEL_KINDS, tunnelMtu, tunnelNames } from './tunnels.js';
+import { tunnelMtu, tunnelNames } from './tunnels.js';
 import type { MeshVariables, Tunnel } from './types.js';
 
 /** What is known of a host when the network is worked out. */
@@ -113,7 +113,7 @@ export function desired(input: NetworkInput): ReadonlyMap<string, MeshVariables>
       const tunnels = tunnelsOf(member, input.members);
       const routes = flat ? [] : [{ to: mesh.cidr, link: mesh.dockerBridge }];
       const sysctls = sysctlsOf(member);
-      const firewall = firewallRules(member.facts, tunnels, TUNNEL_KINDS[mesh.tunnelType]);
+      const firewall = firewallRules({ facts: member.facts, tunnels, settings: mesh, slice: member.slice });
       const openvswitch = origins.get(member.host.name) ?? foreseenOrigin(mesh.ovsSource);
       const docker = dockerSource(member.facts);
       const variables: MeshVariables = {

@@ -28,6 +28,12 @@ function unitOf(service: string): string {
 /** Chains that every kernel has (iptables(8), TABLES). All others are somebody's, and may be missing. */
 const BUILT_IN: ReadonlySet<string> = new Set(['INPUT', 'FORWARD', 'OUTPUT', 'PREROUTING', 'POSTROUTING']);
 
+/** The order in which rules are put in, so that they end in the order of the list: each `first` comes before all others. */
+function inserted(rules: readonly FirewallRule[]): readonly FirewallRule[] {
+  const first = rules.filter(({ position }) => position === 'first');
+  return [...first.reverse(), ...rules.filter(({ position }) => position === 'last')];
+}
+
 function firewallLine({ table, chain, rule, position }: FirewallRule): string {
   const words = [...rule, '-m', 'comment', '--comment', 'mesh'];
   const insert = position === 'first' ? '-I' : '-A';
@@ -82,7 +88,7 @@ ${
     ? ''
     : `printf %s ${quote(flowFile)} | ovs-ofctl add-flows ${bridge} - || failed=1
 `
-}${input.firewall.map(firewallLine).join('\n')}
+}${inserted(input.firewall).map(firewallLine).join('\n')}
 
 ip link set dev ${bridge} up || failed=1
 ip link set dev ${docker} mtu ${input.mtu} up || failed=1

@@ -13,10 +13,13 @@ export function responderCommand(host: ProofHost, token: string): string {
   const name = quote(`mesh-probe-${token}`);
   const text = `
 exec 2>&1
-listener= made=
+listener= made= opened=
+# A host's firewall keeps containers of other hosts out of the host; the proof's own port is open while it runs.
+door() { iptables -w 5 "$1" INPUT -i ${quote(host.dockerBridge)} -d ${quote(host.address)} -p tcp -m tcp --dport "$port" -m comment --comment mesh:proof -j ACCEPT; }
 cleanup() {
   trap - EXIT HUP INT TERM
   [ -n "$listener" ] && kill "$listener" 2>/dev/null
+  [ -n "$opened" ] && door -D
   docker rm -f ${name} >/dev/null 2>&1
   [ -n "$made" ] && docker rmi ${name} >/dev/null 2>&1
   exit 0
@@ -37,6 +40,10 @@ else
     kill -0 "$listener" 2>/dev/null && break
     listener= port=$((port + 1)) tries=$((tries + 1))
   done
+  if [ -n "$listener" ] && iptables -w 5 -S INPUT 2>/dev/null | grep -qE -e '-j (DROP|REJECT)|^-P INPUT DROP'; then
+    opened=1
+    door -I || opened=
+  fi
   if [ -n "$listener" ]; then echo "tcp $port"; else echo ${quote(`tcp none nothing could listen on ${host.address}`)}; fi
 fi
 volumes=

@@ -46,34 +46,6 @@ describe('desired', () => {
     expect(mesh.get('docker41')?.tunnels).toMatchObject([{ peer: 'docker42', state: 'waiting' }]);
     expect(mesh.get('docker42')?.bip).toBe('172.17.42.1/16');
   });
-
-  it('lets tunnels in from the peers only where a firewall is on', () => {
-    const iptables = {
-      known: true as const,
-      value: { installed: true, policies: { 'filter/INPUT': 'DROP' }, rules: [] },
-    };
-    const mesh = desired({ members: [member({ number: 41, facts: { iptables } }), member({ number: 42 })] });
-    const input = (name: string) => mesh.get(name)?.firewall.filter(({ chain }) => chain === 'INPUT') ?? [];
-    expect(input('docker41')).toEqual([
-      {
-        table: 'filter',
-        chain: 'INPUT',
-        rule: ['-s', '192.168.199.42/32', '-p', 'gre', '-j', 'ACCEPT'],
-        position: 'first',
-      },
-    ]);
-    expect(input('docker42')).toEqual([]);
-  });
-
-  it('keeps containers from sending tunnel packets of their own', () => {
-    const rules = desired({ members: three }).get('docker41')?.firewall;
-    expect(rules).toContainEqual({
-      table: 'filter',
-      chain: 'DOCKER-USER',
-      rule: ['-p', 'gre', '-j', 'DROP'],
-      position: 'first',
-    });
-  });
 });
 
 describe('meshMtu', () => {

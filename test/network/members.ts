@@ -13,6 +13,7 @@ export const settings: MeshSettings = {
   datapath: 'netdev',
   topology: 'full',
   adopt: false,
+  openHosts: false,
   ovsSource: 'auto',
   ovsFiles: [],
   ovsDowngrade: false,

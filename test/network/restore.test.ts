@@ -56,6 +56,14 @@ describe('restoreScript', () => {
     expect(run('INPUT', [])).toBe('failed=1\n');
   });
 
+  it('puts rules in so that they end in the order of the list', () => {
+    const rule = (target: string) => ({ table: 'filter' as const, chain: 'INPUT', rule: ['-j', target] });
+    const firewall = ['ACCEPT', 'DROP'].map((target) => ({ ...rule(target), position: 'first' as const }));
+    const lines = restoreScript({ ...input, firewall }).split('\n');
+    const inserts = lines.flatMap((line) => / -I INPUT -j (\w+)/.exec(line)?.[1] ?? []);
+    expect(inserts).toEqual(['DROP', 'ACCEPT']);
+  });
+
   it('quotes what it is given', () => {
     const script = restoreScript({ ...input, bridge: "br'$(id)" });
     expect(script).not.toMatch(/[^']\$\(id\)[^']/);

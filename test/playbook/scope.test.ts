@@ -45,6 +45,7 @@ function host(name: string, values: Readonly<Record<string, Value>>): Host {
       adopt: false,
       ovsSource: 'auto',
       ovsFiles: [],
+      openHosts: false,
       ovsDowngrade: false,
     },
   };
