@@ -129,22 +129,31 @@ exit "$failed"
 `;
 }
 
+/** The services that load a host's own firewall rules: Debian's, the RPM family's, and firewalld and ufw on both. */
+const FIREWALLS: readonly string[] = ['netfilter-persistent', 'nftables', 'iptables', 'firewalld', 'ufw'];
+
 /**
  * The unit that runs the script after a boot and after a restart of Docker or Open vSwitch. PartOf= follows restarts;
- * WantedBy= brings it back after a stop and a start, which PartOf= alone does not (systemd.unit(5)).
+ * WantedBy= brings it back after a stop and a start, which PartOf= alone does not (systemd.unit(5)). Whatever loads the host's
+ * own firewall rules takes mesh's away with the old ones: the unit follows its restarts and reloads, too.
  */
 export function restoreUnit(services: readonly string[]): string {
   const units = services.map(unitOf).join(' ');
+  const firewalls = FIREWALLS.map(unitOf).join(' ');
   return `# Written by mesh; it is replaced at the next deploy and removed by a teardown.
 [Unit]
 Description=Join the container networks of this mesh
 After=${units}
 PartOf=${units}
+After=${firewalls}
+PartOf=${firewalls}
+ReloadPropagatedFrom=${firewalls}
 
 [Service]
 Type=oneshot
 RemainAfterExit=yes
 ExecStart=${RESTORE_PATH}
+ExecReload=${RESTORE_PATH}
 
 [Install]
 WantedBy=${units} multi-user.target

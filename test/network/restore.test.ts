@@ -75,6 +75,9 @@ describe('restoreUnit', () => {
   it('follows restarts, and comes back after a stop and a start', () => {
     const unit = restoreUnit(['docker', 'openvswitch-switch']);
     expect(unit).toContain('PartOf=docker.service openvswitch-switch.service\n');
+    expect(unit).toMatch(/^After=.*\bnftables\.service/m);
+    expect(unit).toMatch(/^PartOf=.*\bnetfilter-persistent\.service/m);
+    expect(unit).toMatch(/^ReloadPropagatedFrom=.*\bfirewalld\.service/m);
     expect(unit).toContain('WantedBy=docker.service openvswitch-switch.service multi-user.target\n');
   });
 });
