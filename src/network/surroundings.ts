@@ -1,6 +1,7 @@
 import type { HostFacts } from '../facts/types.js';
 import type { Member } from './desired.js';
 import { type HostFinding, refuse, warn } from './finding.js';
+import { TUNNEL_KINDS } from './tunnels.js';
 
 const MEGABYTE = 1e6;
 /** Below this a package manager or a journal may stop half-way. */
@@ -47,6 +48,22 @@ function kubernetes(member: Member, facts: HostFacts): readonly HostFinding[] {
   if (node === undefined) return [];
   const sentence = `it is a node of a Kubernetes cluster (${node} runs), whose pods are not on the mesh`;
   return [warn(member, 'kubernetes', sentence, 'see to it that its pod and service networks do not overlap mesh_cidr')];
+}
+
+/**
+ * Where firewalld rules, an accept in iptables does not help: each owner's drop holds, whatever others accept
+ * (nftables' wiki, 'Configuring chains', on base chains of one hook). mesh does not write firewalld's own rules yet.
+ */
+function firewalld(member: Member, facts: HostFacts, members: readonly Member[]): readonly HostFinding[] {
+  if (!facts.system.known || !facts.system.value.actors.includes('firewalld')) return [];
+  const { richRule, wire } = TUNNEL_KINDS[member.host.mesh.tunnelType];
+  const peers = members.filter((peer) => peer.host.name !== member.host.name).map(({ underlay }) => underlay);
+  if (peers.length === 0) return [];
+  const rule = (peer: string) => `rule family=ipv4 source address=${peer}/32 ${richRule} accept`;
+  const shown = peers.slice(0, 3).map((peer) => `firewall-cmd --permanent --add-rich-rule='${rule(peer)}'`);
+  const more = peers.length > 3 ? [`the same for ${peers.length - 3} more peers`] : [];
+  const sentence = `firewalld rules there: what it drops stays dropped, and ${wire} has to be let in from the peers by its own rules`;
+  return [warn(member, 'firewalld', sentence, [...shown, ...more, 'firewall-cmd --reload'].join('; '))];
 }
 
 /** Members that have the same value, in groups of two and more. */
@@ -112,7 +129,7 @@ function clocks(members: readonly Member[]): readonly HostFinding[] {
 export function surroundings(members: readonly Member[]): readonly HostFinding[] {
   const each = members.flatMap((member) => {
     const { facts } = member;
-    return facts ? [disk, docker, kubernetes].flatMap((check) => check(member, facts)) : [];
+    return facts ? [disk, docker, kubernetes, firewalld].flatMap((check) => check(member, facts, members)) : [];
   });
   return [...each, ...twins(members), ...clocks(members)];
 }

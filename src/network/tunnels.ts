@@ -9,6 +9,8 @@ export interface TunnelKind {
   readonly keyOverhead: number;
   /** How a firewall lets it in: iptables match words. */
   readonly match: readonly string[];
+  /** The same in the words of a rich rule (firewalld.richlanguage(5)). */
+  readonly richRule: string;
   /** How people call it on the wire. */
   readonly wire: string;
   /** The kernel modules that carry it in the `system` datapath. */
@@ -24,6 +26,7 @@ export const TUNNEL_KINDS: Readonly<Record<TunnelType, TunnelKind>> = {
     overhead: 38,
     keyOverhead: 4,
     match: ['-p', 'gre'],
+    richRule: 'protocol value=gre',
     wire: 'IP protocol 47',
     modules: ['openvswitch', 'vport_gre'],
   },
@@ -31,6 +34,7 @@ export const TUNNEL_KINDS: Readonly<Record<TunnelType, TunnelKind>> = {
     overhead: 50,
     keyOverhead: 0,
     match: ['-p', 'udp', '-m', 'udp', '--dport', '4789'],
+    richRule: 'port port=4789 protocol=udp',
     wire: 'UDP port 4789',
     modules: ['openvswitch', 'vport_vxlan'],
   },
@@ -38,6 +42,7 @@ export const TUNNEL_KINDS: Readonly<Record<TunnelType, TunnelKind>> = {
     overhead: 50,
     keyOverhead: 0,
     match: ['-p', 'udp', '-m', 'udp', '--dport', '6081'],
+    richRule: 'port port=6081 protocol=udp',
     wire: 'UDP port 6081',
     modules: ['openvswitch', 'vport_geneve'],
   },

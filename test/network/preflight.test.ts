@@ -141,6 +141,16 @@ describe('preflight', () => {
     ]);
   });
 
+  it('says what to type where firewalld rules', () => {
+    const system = { actors: ['firewalld'] };
+    const members = [member({ number: 41, system, mesh: { datapath: 'system' } }), member({ number: 42 })];
+    const found = preflight({ members, lockedMtu: 1462 }).find(({ code }) => code === 'firewalld');
+    expect(found).toMatchObject({ host: 'docker41', severity: 'warn' });
+    expect(found?.fix).toBe(
+      "firewall-cmd --permanent --add-rich-rule='rule family=ipv4 source address=192.168.199.42/32 protocol value=gre accept'; firewall-cmd --reload",
+    );
+  });
+
   it('says what to do about everything that it refuses', () => {
     const found = preflight({ members: [member({ address: '10.0.0.5', system: { init: 'other' } })] });
     for (const { severity, fix } of found) if (severity === 'refuse') expect(fix).toBeTruthy();
