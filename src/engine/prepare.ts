@@ -3,6 +3,7 @@ import type { Finding } from '../events/types.js';
 import { mergeInterests } from '../facts/interests.js';
 import type { HostFacts, Interests } from '../facts/types.js';
 import { type Lock, serializeLock } from '../inventory/lock.js';
+import { nearest } from '../inventory/nearest.js';
 import { selectHosts } from '../inventory/patterns.js';
 import type { Host, Inventory } from '../inventory/types.js';
 import { desired, type Member, meshMtu, type NetworkInput } from '../network/desired.js';
@@ -14,7 +15,7 @@ import type { MeshVariables } from '../network/types.js';
 import { type ExpandedTask, expandTask, foreseeTask, type TaskScope } from '../playbook/expand.js';
 import type { Scoped } from '../playbook/expression/values.js';
 import { hostvarsOf, scopedData, scopedFacts, scopeFor } from '../playbook/scope.js';
-import { TemplateError, templateFault, UnknownInExpression } from '../playbook/template.js';
+import { isTemplate, TemplateError, templateFault, UnknownInExpression } from '../playbook/template.js';
 import type { Play, Playbook, Task } from '../playbook/types.js';
 import { containersOf } from './containers.js';
 import { finishedBuilds, openvSwitchPart } from './open-vswitch.js';
@@ -51,9 +52,14 @@ export interface Observed {
   readonly busy?: ReadonlyMap<string, string>;
 }
 
-/** Hosts that a playbook's plays name, within the limit, in the order of the inventory. */
+/** Hosts that a playbook's plays and `delegate_to` name, within the limit, in the order of the inventory. */
 export function hostsOf(inventory: Inventory, playbook: Playbook): readonly Host[] {
-  const named = new Set(playbook.plays.flatMap((play) => selectHosts(inventory, play.hosts).map((host) => host.name)));
+  const named = new Set(
+    playbook.plays.flatMap((play) => [
+      ...selectHosts(inventory, play.hosts).map((host) => host.name),
+      ...[...play.tasks, ...play.handlers].flatMap(({ delegateTo }) => delegateTo ?? []),
+    ]),
+  );
   const selected = new Set(inventory.selected);
   return inventory.hosts.filter((host) => named.has(host.name) && selected.has(host.name));
 }
@@ -152,8 +158,11 @@ export function foreseeInterests(input: PrepareInput): (host: string) => Interes
     for (const host of hosts.filter(({ name }) => chosen.has(name))) {
       for (const task of [...play.tasks, ...play.handlers]) {
         const resource = input.resources.get(task.resource);
+        const delegate = task.delegateTo ?? host.name;
+        // Where only a template says on which host it is done, it is looked for on all.
+        const on = isTemplate(delegate) ? [...interests.keys()] : [delegate];
         for (const params of foreseeTask(task, scopeOf(host, play))) {
-          if (resource) interests.get(host.name)?.push(resource.interests(params));
+          if (resource) for (const name of on) interests.get(name)?.push(resource.interests(params));
         }
       }
     }
@@ -170,6 +179,17 @@ function atTask<T>(task: Task, run: () => T): T {
     const fault = templateFault(error, task.at);
     throw new InputError([{ ...fault, message: `task '${task.name}': ${fault.message}` }]);
   }
+}
+
+function strangerFault(task: Task, name: string, known: readonly string[]): InputError {
+  const near = nearest(name, known);
+  return new InputError([
+    {
+      message: `task '${task.name}': delegate_to names ${name}, which is not in the inventory`,
+      at: task.at,
+      fix: near === undefined ? `its hosts are ${known.join(', ')}` : `did you mean ${near}?`,
+    },
+  ]);
 }
 
 function ready(task: ExpandedTask, host: string): ReadyTask {
@@ -197,7 +217,11 @@ function plannerPlays(
       if (!host || (task.runOnce && name !== hosts[0])) return [];
       try {
         const expanded = atTask(task, () => expandTask(task, scopeOf(host, play, facts)));
-        return expanded.filter((one) => one.skipped === undefined).map((one) => ready(one, name));
+        const wanted = expanded.filter((one) => one.skipped === undefined).map((one) => ready(one, name));
+        const absent = wanted.find(({ on }) => on !== name && !workable.has(on));
+        if (!absent) return wanted;
+        if (!byName.has(absent.on)) throw strangerFault(task, absent.on, [...byName.keys()]);
+        return { unknown: `${absent.name}: ${absent.on}, on which it is to be done, cannot be worked on in this run` };
       } catch (error) {
         if (error instanceof UnknownInExpression) return { unknown: `${task.name}: ${error.message}` };
         throw error;

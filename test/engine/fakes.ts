@@ -18,6 +18,8 @@ export interface FakeHostOptions {
   readonly lock?: () => string;
   /** What a look at the host says; a promise that does not settle is a host that hangs. */
   readonly observe?: (script: string) => Buffer | Promise<Buffer>;
+  /** What following another run's program brings. */
+  readonly follow?: () => string;
   /** The lines by which a probe answers. */
   readonly probe?: (script: string) => string;
 }
@@ -48,7 +50,8 @@ export function freshHost(host: string): (script: string) => Buffer {
  * steps as it is told. What is done on it goes into `log`, as `docker41 lock`.
  */
 export function fakeConnection(host: string, log: string[], options: FakeHostOptions = {}): Connection {
-  const { step = () => 'done', lock = () => 'held', observe = freshHost(host), probe = () => '' } = options;
+  const { step = () => 'done', lock = () => 'held', observe = freshHost(host) } = options;
+  const { follow = () => 'N 0\n', probe = () => '' } = options;
   let stopped = false;
   let channels = 0;
 
@@ -102,6 +105,12 @@ export function fakeConnection(host: string, log: string[], options: FakeHostOpt
       if (/: >\S+\/stop/.test(script)) {
         stopped = true;
         log.push(`${host} stop`);
+        return said('');
+      }
+      const followed = /^dir=.*\/runs\/(\S+)$/m.exec(script)?.[1];
+      if (followed !== undefined) {
+        log.push(`${host} follow ${followed}`);
+        given.onStdout?.(Buffer.from(follow()));
         return said('');
       }
       log.push(`${host} probe`);
