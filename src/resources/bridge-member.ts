@@ -14,7 +14,8 @@ const schema = z.strictObject({
   slice: ipv4Network.optional(),
   /** The bridge's own address with its prefix, which it must have: `172.17.41.1/16`. */
   address: z.cidrv4({ error: 'this wants an address with its prefix, such as 172.17.41.1/16' }).optional(),
-  state: z.enum(['present', 'absent'], { error: 'state is present or absent' }).default('present'),
+  /** `aside`: out of the bridge where that lacks `address`, or has containers outside `slice`; else where it is. */
+  state: z.enum(['present', 'absent', 'aside'], { error: 'state is present, absent or aside' }).default('present'),
 });
 type Params = z.infer<typeof schema>;
 
@@ -159,6 +160,32 @@ function leave(bridge: string, member: string): string {
   return `if ${inside}; then ip link set dev ${port} nomaster; fi`;
 }
 
+/** Out of the bridge while addresses there are about to change: two hosts could answer for one until all have theirs. */
+function aside({ bridge, member, slice, address }: Params, facts: HostFacts): Diff {
+  if (!facts.links.known) return unread('the network devices', facts.links) ?? nothing;
+  if (facts.links.value.find((one) => one.name === member)?.master !== bridge) return nothing;
+  if (!facts.addresses.known) return unread('the addresses', facts.addresses) ?? nothing;
+  if (!facts.docker.known) return unread('Docker', facts.docker) ?? nothing;
+  const missing = unread('what mesh left on the host', facts.mesh);
+  if (missing) return missing;
+  const docker = facts.docker.value;
+  const own = facts.addresses.value.filter((one) => one.link === bridge && one.family === 4);
+  const lacks = address !== undefined && !own.some((one) => `${one.address}/${one.prefix}` === address);
+  const strays = slice === undefined ? [] : outside(docker, networkOn(bridge, docker), slice);
+  if (!lacks && strays.length === 0) return nothing;
+  const records = newRecords(facts, { key: recordKey('bridge_member', `${bridge}/${member}`), value: bridge });
+  const change: Change = {
+    sentence: `take ${member} out of ${bridge} until its addresses have moved`,
+    command: leave(bridge, member),
+    undo: { command: `ip link set dev ${quote(member)} master ${quote(bridge)}` },
+    before: `${member} is a port of ${bridge}`,
+    after: `${member} is in no bridge`,
+    records,
+    effect: (now) => withRecords(setLink(now, member, { master: null }), records),
+  };
+  return { kind: 'changes', changes: [change] };
+}
+
 function absent({ bridge, member }: Params, facts: HostFacts): Diff {
   if (!facts.links.known) return unread('the network devices', facts.links) ?? nothing;
   const link = facts.links.value.find((one) => one.name === member);
@@ -196,5 +223,8 @@ export const bridgeMember: Resource<Params> = {
   schema,
   label: ({ bridge, member }) => `${member} in ${bridge}`,
   interests: () => ({}),
-  diff: (params, facts) => (params.state === 'present' ? present(params, facts) : absent(params, facts)),
+  diff: (params, facts) => {
+    if (params.state === 'aside') return aside(params, facts);
+    return params.state === 'present' ? present(params, facts) : absent(params, facts);
+  },
 };
