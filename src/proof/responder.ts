@@ -13,11 +13,12 @@ export function responderCommand(host: ProofHost, token: string): string {
   const name = quote(`mesh-probe-${token}`);
   const text = `
 exec 2>&1
-listener= made= opened=
+listener= made= opened= watch=
 # A host's firewall keeps containers of other hosts out of the host; the proof's own port is open while it runs.
 door() { iptables -w 5 "$1" INPUT -i ${quote(host.dockerBridge)} -d ${quote(host.address)} -p tcp -m tcp --dport "$port" -m comment --comment mesh:proof -j ACCEPT; }
 cleanup() {
   trap - EXIT HUP INT TERM
+  [ -n "$watch" ] && kill "$watch" 2>/dev/null
   [ -n "$listener" ] && kill "$listener" 2>/dev/null
   [ -n "$opened" ] && door -D
   docker rm -f ${name} >/dev/null 2>&1
@@ -72,10 +73,9 @@ elif docker version >/dev/null 2>&1; then
 fi
 if [ -n "$told" ]; then echo "container $told $(printf %s "$why" | tr '\\n' ' ')"; else echo "container $found"; fi
 echo ready
-( sleep ${RESPONDER_SECONDS}; kill $$ 2>/dev/null ) </dev/null >/dev/null 2>&1 &
+( trap 'kill $! 2>/dev/null; exit 0' TERM; sleep ${RESPONDER_SECONDS} & wait; kill $$ 2>/dev/null ) </dev/null >/dev/null 2>&1 &
 watch=$!
 cat >/dev/null
-kill "$watch" 2>/dev/null
 `;
   return `sh -c ${quote(text)}`;
 }
