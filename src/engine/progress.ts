@@ -74,7 +74,11 @@ export function followProgress(input: ProgressInput): ProgressReader {
     current = number;
     startedAt = input.now();
     recent = Buffer.alloc(0);
-    outputLine = createLineReader((line) => input.emit({ kind: 'step.output', host: input.host, step: number, line }));
+    outputLine = createLineReader((line) => {
+      input.emit({ kind: 'step.output', host: input.host, step: number, line });
+      const note = /^note: (.+)$/.exec(line)?.[1];
+      if (note !== undefined) input.emit({ kind: 'message', level: 'info', host: input.host, text: note });
+    });
     input.emit({ kind: 'step.started', ...about(number) });
   }
 

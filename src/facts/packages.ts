@@ -2,6 +2,9 @@ import { quoteAll } from '../quote.js';
 import { good, known, linesOf, type Sections, unknown } from './fact.js';
 import type { Fact, Interests, PackageFact } from './types.js';
 
+/** Names that only Debian and its kin have. Foreseeing asks for them everywhere; elsewhere no repository offers them. */
+const DEBIAN_ONLY = ['openvswitch-switch', 'docker.io'];
+
 /** One query for all; what the repositories offer is asked (slowly) only for what is not installed. */
 export function packagesScript(interests: Interests): string {
   if (interests.packages.length === 0) return '\nsee_packages() { :; }\n';
@@ -25,7 +28,11 @@ $out
 EOF
   count=$#
   for name do
-    case $here in *" $name "*) ;; *) set -- "$@" "$name" ;; esac
+    case $format,$name,$here in
+      ${DEBIAN_ONLY.map((name) => `rpm,${name},*`).join(' | ')}) ;;
+      *,*" $name "*) ;;
+      *) set -- "$@" "$name" ;;
+    esac
   done
   shift "$count"
   if [ $# -eq 0 ]; then

@@ -39,7 +39,10 @@ export interface FileNeed {
 export interface Change {
   /** Present tense, without a full stop: `create bridge br0 (datapath netdev)`. */
   readonly sentence: string;
-  /** POSIX-sh text; run with `set -e` as root, stdin /dev/null, by a shell of its own. Must be safe to run twice. */
+  /**
+   * POSIX-sh text; run with `set -e` as root, stdin /dev/null, by a shell of its own. Must be safe to run twice. Of what it
+   * writes, lines that begin with `note: ` are shown for good; the others while it runs, and where it fails.
+   */
   readonly command: string;
   readonly undo: { readonly command: string } | { readonly impossible: string };
   /** What `--diff` shows. */

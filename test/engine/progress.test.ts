@@ -36,6 +36,15 @@ describe('progress', () => {
     ]);
   });
 
+  it('keeps what a step notes', () => {
+    const { events, read } = follow();
+    read(journal('B 1 1 0\nE 1 done 0 1 43\n'));
+    read(output('a word: note: no\nnote: traffic stood still\n'));
+    expect(events.filter(({ kind }) => kind === 'message')).toEqual([
+      { kind: 'message', level: 'info', host: 'docker41', text: 'traffic stood still' },
+    ]);
+  });
+
   it('shows a line as soon as it is there, and one without an end when its step ends', () => {
     const { events, read } = follow();
     read(journal('B 1 1 0\n'));

@@ -81,25 +81,26 @@ function copyDatabase(before: string): string {
     'if [ -e /etc/openvswitch/conf.db ]; then',
     `  copy=${COPIES}/openvswitch-conf.db-${quote(before)}`,
     '  cp -L /etc/openvswitch/conf.db "$copy"; sync',
-    '  echo "the database is kept as $copy"',
+    '  echo "note: Open vSwitch\'s database is kept as $copy"',
     'fi',
   );
 }
 
-/** Shell functions: `runs` succeeds once the daemon answers with the version; `verify` waits for that and says what it found. */
+/** A shell function that waits until ovs-vswitchd itself says that it is of that version, and until the database agrees. */
 function verifying(service: string, version: string): string {
   return lines(
-    `runs() { [ "$(ovs-vsctl --timeout=5 get Open_vSwitch . ovs_version 2>/dev/null | tr -d '"')" = ${quote(version)} ] && ovs-appctl -t ovs-vswitchd version >/dev/null 2>&1; }`,
+    "running() { ovs-appctl -t ovs-vswitchd version 2>/dev/null | sed -n '1s/.*(Open vSwitch) *//p'; }",
     'verify() {',
     '  tries=0',
-    '  until runs; do',
+    `  until [ "$(running)" = ${quote(version)} ] && ovs-vsctl --timeout=5 show >/dev/null 2>&1; do`,
     '    tries=$((tries + 1))',
-    '    if [ "$tries" -ge 150 ]; then',
-    `      echo "Open vSwitch ${version} is installed, but the daemon that answers is: $(ovs-vsctl --timeout=5 get Open_vSwitch . ovs_version 2>&1)" >&2`,
+    '    if [ "$tries" -ge 100 ]; then',
+    '      now=$(running)',
+    `      echo "Open vSwitch ${version} is installed, but what runs is \${now:-nothing that answers}" >&2`,
     `      journalctl -u ${quote(service)} -u ovs-vswitchd -u ovsdb-server -n 20 --no-pager >&2 || :`,
     '      exit 1',
     '    fi',
-    '    sleep 0.2 2>/dev/null || sleep 1',
+    '    sleep 0.3 2>/dev/null || sleep 1',
     '  done',
     `  echo "Open vSwitch ${version} runs"`,
     '}',
@@ -155,10 +156,10 @@ export function restartMeasured(service: string, version: string, witness: strin
         '  kill -INT "$pinger" 2>/dev/null; wait "$pinger" 2>/dev/null || :',
         '  pinger=',
         '  pause=$(sed -n \'s/^\\[\\([0-9.]*\\)\\].* time=.*/\\1/p\' "$answers" | awk \'NR > 1 && $1 - last > most { most = $1 - last } { last = $1 } END { printf "%.1f", most }\')',
-        `  echo "traffic to ${witness} stood still for $pause s; the daemon answered after $took ms"`,
+        `  echo "note: traffic to ${witness} stood still for $pause s; the daemon answered after $took ms"`,
         '  exit 0',
         'fi',
       ),
-    'echo "the daemon answered after $took ms"',
+    'echo "note: Open vSwitch was away for $took ms"',
   );
 }
