@@ -19,7 +19,8 @@ export function fetchSource(one: Recipe): string {
     `dir=${quote(folderOf(one))} source=${quote(sourceOf(one))} from=${quote(from)} wanted=${one.sha256 ?? ''}`,
     'mkdir -p "$dir/source"',
     'sum() { sha256sum "$1" | cut -d \' \' -f 1; }',
-    'trap \'rm -f "$source.new" "$dir/spec.new"\' EXIT',
+    // Of a source that was refused nothing stays behind.
+    'trap \'rm -f "$source.new" "$dir/spec.new"; rmdir "$dir/source" "$dir" 2>/dev/null || :\' EXIT',
     'file=$source known=$wanted',
     '[ -n "$known" ] || known=$(cut -d " " -f 1 "$dir/source.sha256" 2>/dev/null) || :',
     ...('url' in one.source
