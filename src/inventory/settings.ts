@@ -31,7 +31,12 @@ const SETTINGS = {
   mesh_tunnel_type: setting(z.enum(['gre', 'vxlan', 'geneve']), 'gre, vxlan or geneve', 'gre'),
   mesh_tunnel_key: setting(whole(0, 0xffffffff), 'a whole number from 0 to 4294967295', '41'),
   mesh_bridge: setting(linkName, "a link's name of at most 15 letters, digits, '_', '.' or '-'", 'br0'),
-  mesh_docker_bridge: setting(linkName, "a link's name of at most 15 letters, digits, '_', '.' or '-'", 'docker0'),
+  // dockerd's `bip` cannot be given together with `bridge` (docs.docker.com, dockerd reference): it means docker0.
+  mesh_docker_bridge: setting(
+    z.enum(['docker0']),
+    'docker0, the only bridge whose address dockerd takes from its settings',
+    'docker0',
+  ),
   mesh_mtu: setting(whole(576, 65_535), 'a whole number of bytes from 576 to 65535', '1462'),
   mesh_datapath: setting(z.enum(['system', 'netdev']), 'system or netdev', 'system'),
   mesh_topology: setting(z.enum(['full']), 'full, the only topology so far', 'full'),

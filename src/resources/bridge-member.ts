@@ -136,7 +136,7 @@ function present(params: Params, facts: HostFacts): Diff {
     return {
       kind: 'refused',
       sentence: `there is no bridge ${bridge} though Docker runs`,
-      fix: 'name the bridge that Docker uses with mesh_docker_bridge; Docker without a bridge ("bridge": "none") has nothing to join',
+      fix: 'take "bridge" (or the flag --bridge) out of dockerd’s settings: without docker0 there is nothing to join',
     };
   }
   const records = newRecords(facts, { key: recordKey('bridge_member', `${bridge}/${member}`), value: link.master });

@@ -18,6 +18,15 @@ async function settings(lines: readonly string[]): Promise<MeshSettings | undefi
   return (await loadInventory(file, { evaluate: (text) => text })).hosts[0]?.mesh;
 }
 
+describe('Docker’s bridge', () => {
+  it('is docker0: dockerd gives an address of one’s choice to no other', async () => {
+    expect(await settings(['mesh_docker_bridge: docker0'])).toMatchObject({ dockerBridge: 'docker0' });
+    await expect(settings(['mesh_docker_bridge: br-web'])).rejects.toThrow(
+      'mesh_docker_bridge must be docker0, the only bridge whose address dockerd takes from its settings',
+    );
+  });
+});
+
 describe('where Open vSwitch comes from', () => {
   it('is decided by mesh itself unless the inventory says so', async () => {
     expect(await settings(['a: 1'])).toMatchObject({ ovsSource: 'auto', ovsFiles: [], ovsDowngrade: false });

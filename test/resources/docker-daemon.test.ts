@@ -187,6 +187,7 @@ describe('docker_daemon refuses', () => {
 
   it('bip beside bridge, in the file or as a flag', () => {
     expect(refusal(plan(dockerDaemon, { settings }, facts('{"bridge": "br9"}')))).toContain('`bridge: null`');
+    expect(refusal(plan(dockerDaemon, { settings, bridge: 'br9' }, facts()))).toContain('docker0, never to br9');
     const flags = ['dockerd', '-b', 'br9'];
     expect(refusal(plan(dockerDaemon, { settings }, facts(undefined, { flags })))).toContain('the flag -b br9');
     expect(plan(dockerDaemon, { settings: { ...settings, bridge: null } }, facts('{"bridge": "br9"}')).kind).toBe(

@@ -5,6 +5,9 @@ import { overlapping } from './network.js';
 
 type Refused = Extract<Diff, { kind: 'refused' }>;
 
+/** The bridge that dockerd makes for itself; no setting renames it. */
+const DEFAULT_BRIDGE = 'docker0';
+
 /** dockerd's short flags, and those whose key in daemon.json is a plural (docs.docker.com, dockerd reference). */
 const KEY_OF_FLAG: ReadonlyMap<string, string> = new Map([
   ['-b', 'bridge'],
@@ -97,6 +100,10 @@ function networkRefused(
 ): Refused | undefined {
   const { bip, icc } = merged;
   const flagOf = (key: string) => flags.find((flag) => flag.key === key);
+  if (typeof bip === 'string' && bridge !== DEFAULT_BRIDGE) {
+    const sentence = `dockerd gives the address in bip to ${DEFAULT_BRIDGE}, never to ${bridge}`;
+    return { kind: 'refused', sentence, fix: `give this task \`bridge: ${DEFAULT_BRIDGE}\`, or leave \`bip\` out` };
+  }
   const otherBridge = typeof merged.bridge === 'string' ? merged.bridge : flagOf('bridge')?.value;
   if (typeof bip === 'string' && otherBridge !== undefined && otherBridge !== '') {
     const flag = flagOf('bridge');
