@@ -1,29 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import { hostname, userInfo } from 'node:os';
 import type { Plan } from '../engine/types.js';
-import { quoteAll } from '../quote.js';
+import type { CheckParameters } from '../playbook/reading.js';
+import type { Defined } from '../resources/define.js';
+import { commandLine, type Request } from './command-line.js';
 import { inventoryFile, openInventory } from './inventory-file.js';
-import type { ApplyOptions } from './options.js';
 import { packageFile } from './package-file.js';
 
-export type Mode = 'plan' | 'deploy' | 'build' | 'verify' | 'teardown' | 'run';
-
-export interface Request {
-  readonly mode: Mode;
-  /** The inventory as given on the command line, if it was. */
-  readonly argument: string | undefined;
-  readonly options: Partial<ApplyOptions> & Pick<ApplyOptions, 'forks' | 'output'>;
-  /** A playbook's file; undefined: the one that belongs to the mode. */
-  readonly playbook?: string;
-}
-
-/** What a person would type to run this again. */
-function commandLine({ mode, playbook, options }: Request, inventory: string): string {
-  const words = playbook === undefined ? [mode, inventory] : [mode, playbook, '-i', inventory];
-  return quoteAll(['mesh', ...words, ...(options.limit === undefined ? [] : ['--limit', options.limit])]);
-}
-
-async function openPlaybook(request: Request, types: readonly string[]) {
+async function openPlaybook(request: Request, resources: ReadonlyMap<string, Defined>) {
   const { InputError } = await import('../errors.js');
   const [{ parsePlaybook }, { selectTasks }] = await Promise.all([
     import('../playbook/parse.js'),
@@ -42,7 +26,8 @@ async function openPlaybook(request: Request, types: readonly string[]) {
     const reason = error instanceof Error ? error.message : String(error);
     throw InputError.of(`the playbook ${file} cannot be read: ${reason}`, { fix: 'make it readable for you' });
   });
-  const playbook = parsePlaybook(text, request.playbook ?? own, types);
+  const check: CheckParameters = (type, params) => resources.get(type)?.check(params) ?? [];
+  const playbook = parsePlaybook(text, request.playbook ?? own, [...resources.keys()], check);
   const { tags = [], skipTags = [] } = request.options;
   return selectTasks(playbook, { tags, skipTags });
 }
@@ -75,7 +60,7 @@ export async function convergeCommand(request: Request): Promise<void> {
     import('../engine/converge.js'),
     import('./results.js'),
   ]);
-  const [playbook, lock] = await Promise.all([openPlaybook(request, [...resources.keys()]), readLock(file)]);
+  const [playbook, lock] = await Promise.all([openPlaybook(request, resources), readLock(file)]);
   const lockFile = lockFileOf(file);
   const lockText = await readFile(lockFile, 'utf8').catch(() => '');
 

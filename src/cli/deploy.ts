@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { Mode } from './converge.js';
+import type { Mode } from './command-line.js';
 import { withExamples } from './help.js';
 import { type ApplyOptions, withApplyOptions, withHostOptions, withPlanOptions } from './options.js';
 

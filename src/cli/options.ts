@@ -1,5 +1,8 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 
+/** Hosts at the same time where nobody says how many. */
+export const FORKS = 50;
+
 /** Options of every command that works with hosts. */
 export interface HostOptions {
   readonly inventory?: string;
@@ -52,7 +55,7 @@ export function withHostOptions(command: Command): Command {
   return command
     .option('-i, --inventory <file>', 'the inventory; else $MESH_INVENTORY or ./inventory.yml')
     .option('-l, --limit <pattern>', 'contact and change only these hosts, e.g. web:&prod:!docker42')
-    .option('-f, --forks <n>', 'hosts at the same time', positive, 50)
+    .option('-f, --forks <n>', 'hosts at the same time', positive, FORKS)
     .option('--accept-new', 'record unknown host keys without asking')
     .option('-K, --ask-become-pass', 'ask for the sudo password')
     .addOption(new Option('--output <form>', 'what goes to the screen').choices(['text', 'jsonl']).default('text'))

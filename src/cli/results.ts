@@ -7,7 +7,7 @@ import { renderPlan } from '../ui/plan.js';
 import { renderProof } from '../ui/proof-table.js';
 import { type Environment, styleFor } from '../ui/style.js';
 import { renderSummary } from '../ui/summary.js';
-import type { Mode } from './converge.js';
+import type { Mode } from './command-line.js';
 import type { ApplyOptions } from './options.js';
 
 type Options = Partial<ApplyOptions>;

@@ -8,6 +8,7 @@ import type { Playbook } from '../playbook/types.js';
 import { type ProofResult, prove } from '../proof/prove.js';
 import type { ProofHost } from '../proof/types.js';
 import type { Connection, Transport } from '../ssh/types.js';
+import { checkParameters } from './check-parameters.js';
 import { type Confirm, consent } from './consent.js';
 import { unprovenContainers } from './containers.js';
 import { exitCodeOf, summarize, summarizeUnplanned } from './finish.js';
@@ -111,6 +112,8 @@ function proofHosts(
  */
 export async function converge(input: ConvergeInput): Promise<Converged> {
   const { inventory, emit, mode } = input;
+  // mesh's own playbooks are right, and their parameters are the hosts' parts of the mesh.
+  if (mode === 'run') checkParameters(inventory, input.playbook, input.resources);
   const startedAt = now();
   const hosts = hostsOf(inventory, input.playbook);
   const meshed = new Set(inventory.meshed);

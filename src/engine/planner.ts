@@ -1,3 +1,4 @@
+import { InputError, type Position } from '../errors.js';
 import type { Finding } from '../events/types.js';
 import type { HostFacts, Interests } from '../facts/types.js';
 import type { Change } from '../resources/types.js';
@@ -11,9 +12,15 @@ export interface ReadyTask {
   readonly notify: readonly string[];
   /** The host that it is done on: its own, or the one that it is delegated to. */
   readonly on: string;
+  /** Where its parameters stand in the playbook. */
+  readonly at?: Position;
 }
 
 export interface DefinedResource {
+  /** What is wrong with parameters; nothing: the others take them. */
+  readonly check: (
+    params: unknown,
+  ) => readonly { readonly path: readonly (string | number)[]; readonly message: string; readonly fix?: string }[];
   readonly label: (params: unknown) => string;
   readonly interests: (params: unknown) => Partial<Interests>;
   readonly diff: (
@@ -56,6 +63,18 @@ function planned({ effect: _effect, ...rest }: Change): PlannedChange {
   return rest;
 }
 
+/** Says of parameters that are found wrong only now where they stand. */
+function atPlace<T>(task: ReadyTask, run: () => T): T {
+  try {
+    return run();
+  } catch (error) {
+    if (!(error instanceof InputError) || !task.at) throw error;
+    const { at } = task;
+    const [first, ...rest] = error.faults.map((fault) => ({ at, ...fault, message: `${task.name}: ${fault.message}` }));
+    throw first ? new InputError([first, ...rest]) : error;
+  }
+}
+
 /**
  * Folds every task's diff over the facts: a task meets the facts as the tasks before it will leave them, so the plan is
  * complete before anything runs. A host with a diff that is refused, or that needs a fact nobody could read, gets no
@@ -76,7 +95,7 @@ export function planTasks(input: PlannerInput): PlannedHosts {
     const before = facts.get(task.on);
     const resource = input.resource(task.resource);
     if (!before || !resource || refused.has(task.on)) return undefined;
-    const diff = resource.diff(task.params, before);
+    const diff = atPlace(task, () => resource.diff(task.params, before));
     if (diff.kind === 'refused')
       refuse(task.on, `${task.resource}-refused`, `${task.name}: ${diff.sentence}`, diff.fix);
     else if (diff.kind === 'unknown') {

@@ -200,6 +200,7 @@ function ready(task: ExpandedTask, host: string): ReadyTask {
     params: task.params,
     notify: task.task.notify,
     on: task.delegateTo ?? host,
+    at: task.task.paramsAt,
   };
 }
 

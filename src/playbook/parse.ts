@@ -2,7 +2,7 @@ import { InputError } from '../errors.js';
 import { readYaml, type YamlEntry, type YamlNode } from '../inventory/yaml.js';
 import { ansibleKeyword, type PlayKeyword, playKeywords } from './keywords.js';
 import { type ReadTask, readBecome, readTags, readTask, readVars } from './read-task.js';
-import { createReading, describe, type Reading, suggest } from './reading.js';
+import { type CheckParameters, createReading, describe, type Reading, suggest } from './reading.js';
 import type { Play, Playbook, Task } from './types.js';
 
 /**
@@ -10,11 +10,17 @@ import type { Play, Playbook, Task } from './types.js';
  *
  * @param file - how the file is named in errors.
  * @param resourceTypes - the resources that a task may name.
+ * @param check - says what is wrong with the parameters of one; asked where they hold no template.
  * @throws {InputError} with every fault of the file, in its order.
  */
-export function parsePlaybook(text: string, file: string, resourceTypes: readonly string[]): Playbook {
+export function parsePlaybook(
+  text: string,
+  file: string,
+  resourceTypes: readonly string[],
+  check: CheckParameters = () => [],
+): Playbook {
   const yaml = readYaml(text, file);
-  const reading = createReading(yaml.text, file);
+  const reading = createReading(yaml.text, file, check);
   const plays = yaml.root ? readPlays(yaml.root, resourceTypes, reading) : [];
   const faults = [...yaml.faults, ...reading.faults];
   if (faults.length === 0 && plays.length === 0) {

@@ -53,7 +53,7 @@ export function readTask(
     name: title ?? resource.name,
     at: map.at,
     resource: resource.name,
-    params: reading.value(resource.value),
+    params: reading.parameters(resource),
     paramsAt: resource.value.at,
     ...rest,
     ...(items !== undefined && { loop: items }),

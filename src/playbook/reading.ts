@@ -8,6 +8,12 @@ import { checkCondition, checkTemplate, isTemplate, TemplateError } from './temp
 /** More values than this in one playbook (after aliases) are an accident. */
 const maxValues = 200_000;
 
+/** What is wrong with a resource's parameters; `path` leads to it: `['settings', 'mtu']`. */
+export type CheckParameters = (
+  type: string,
+  params: Value,
+) => readonly { readonly path: readonly (string | number)[]; readonly message: string; readonly fix?: string }[];
+
 /** A playbook's text while it is read, and what is wrong in it so far. */
 export interface Reading {
   readonly file: string;
@@ -25,9 +31,11 @@ export interface Reading {
   /** Data with templates left in place; every template's syntax is checked. */
   value(node: YamlNode): Value;
   condition(node: YamlScalar, text: string): void;
+  /** A resource's parameters, as `value` has them. Where they hold no template, they are checked as a whole. */
+  parameters(entry: YamlEntry): Value;
 }
 
-export function createReading(text: string, file: string): Reading {
+export function createReading(text: string, file: string, check: CheckParameters): Reading {
   const faults: Fault[] = [];
   const lines = text.split('\n');
   let values = 0;
@@ -147,7 +155,41 @@ export function createReading(text: string, file: string): Reading {
     condition(node, text) {
       checked(node, text, checkCondition);
     },
+    parameters(entry) {
+      const before = faults.length;
+      const params = value(entry.value);
+      if (faults.length > before || holdsTemplate(entry.value)) return params;
+      for (const { path, message, fix } of check(entry.name, params)) {
+        const told = message.startsWith(`${entry.name} `) ? message : `${[entry.name, ...path].join('.')}: ${message}`;
+        fault(told, placeIn(entry, path), fix);
+      }
+      return params;
+    },
   };
+}
+
+function holdsTemplate(node: YamlNode): boolean {
+  if (node.kind === 'list') return node.items.some(holdsTemplate);
+  if (node.kind === 'map') return node.entries.some(({ name, value }) => isTemplate(name) || holdsTemplate(value));
+  return typeof node.value === 'string' && isTemplate(node.value);
+}
+
+/** Where a part of a resource's parameters stands; for one that is missing, what it is missing from. */
+function placeIn(entry: YamlEntry, path: readonly (string | number)[]): Position {
+  let at = entry.key.at;
+  let node: YamlNode | undefined = entry.value;
+  for (const part of path) {
+    if (node?.kind === 'map') {
+      const found: YamlEntry | undefined = node.entries.find(({ name }) => name === part);
+      if (!found) return at;
+      at = found.key.at;
+      node = found.value;
+    } else if (node?.kind === 'list' && typeof part === 'number') {
+      node = node.items[part];
+      at = node?.at ?? at;
+    } else return at;
+  }
+  return at;
 }
 
 /** What a node is, for people. */

@@ -119,4 +119,11 @@ describe('the summary', () => {
     });
     expect(of(end({ plan }))?.next).toBe('wait; then: mesh deploy inventory.yml');
   });
+
+  it('does not carry what only a deploy takes over to the proof that it names', () => {
+    const measurements = [{ from: 'a', peer: 'b', check: 'docker0 ping' as const, state: 'fail' as const }];
+    const command = "mesh deploy inventory.yml --limit 'a b' --tags 'x,it'\\''s y' --forks 3 --lock-timeout 60";
+    const next = of(end({ command, proof: { pairs: 2, passed: 1, withoutContainers: 0, measurements } }))?.next;
+    expect(next).toBe("to measure again: mesh verify inventory.yml --limit 'a b' --forks 3");
+  });
 });

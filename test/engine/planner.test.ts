@@ -16,6 +16,7 @@ import { hostFacts, known } from '../resources/facts.js';
 const setting: DefinedResource = {
   label: (params) => JSON.stringify(params),
   interests: () => ({}),
+  check: () => [],
   diff: (params, facts) => {
     const [name = '', wanted = ''] = String(params).split('=');
     if (wanted === 'never') return { kind: 'refused', sentence: `${name} must not be set`, fix: 'leave it' };

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { InputError } from '../../src/errors.js';
 import { parsePlaybook } from '../../src/playbook/parse.js';
 import type { Play } from '../../src/playbook/types.js';
 import { resources } from '../../src/resources/index.js';
@@ -123,5 +124,48 @@ describe('the playbooks of mesh', () => {
   it.each(readdirSync('playbooks').filter((file) => file.endsWith('.yml')))('%s reads without a fault', (file) => {
     const playbook = parsePlaybook(readFileSync(`playbooks/${file}`, 'utf8'), file, [...resources.keys()]);
     expect(playbook.plays.flatMap((play) => play.tasks).length).toBeGreaterThan(0);
+  });
+});
+
+describe('the parameters of a resource', () => {
+  /** `line:column message` of each fault, with the resources that mesh has. */
+  function told(task: string): readonly string[] {
+    const text = `- hosts: all\n  tasks:\n    - name: A task\n      ${task}\n`;
+    try {
+      parsePlaybook(text, 'p.yml', [...resources.keys()], (type, params) => resources.get(type)?.check(params) ?? []);
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error;
+      return error.faults.map(
+        ({ at, message, fix }) => `${at?.line}:${at?.column} ${message}${fix ? ` (${fix})` : ''}`,
+      );
+    }
+    return [];
+  }
+
+  it.each<[string, readonly string[]]>([
+    ['command: { run: x }', ['4:7 command.cmd: is missing: text', '4:18 command has no parameter `run`']],
+    ['command:', ['4:7 command.cmd: is missing: text']],
+    ['command: { cmd: 12 }', ['4:18 command.cmd: text']],
+    [
+      'command:\n        cmd: x\n        creates: tmp/x',
+      ['6:9 command.creates: must be an absolute path, like /etc/motd'],
+    ],
+    ['command: { cmd: x, creates: /tmp/x }', []],
+    // Where a template stands the whole is only known later.
+    ['command: { run: "{{ x }}" }', []],
+  ])('are checked in their place: %s', (task, expected) => {
+    expect(told(task).map((line) => line.replace(/ \(.*\)$/, ''))).toEqual(expected);
+  });
+
+  it('are told with what there is', () => {
+    expect(told('command: { cmd: x, creats: /x }')).toEqual([
+      '4:26 command has no parameter `creats` (did you mean `creates`?)',
+    ]);
+  });
+
+  it.each(['deploy', 'teardown', 'build'])('are right in playbooks/%s.yml', (name) => {
+    const text = readFileSync(`playbooks/${name}.yml`, 'utf8');
+    const check = (type: string, params: unknown) => resources.get(type)?.check(params) ?? [];
+    expect(() => parsePlaybook(text, name, [...resources.keys()], check)).not.toThrow();
   });
 });
