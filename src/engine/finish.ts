@@ -90,13 +90,20 @@ function summarizeHost(end: RunEnd, host: HostPlan): HostSummary {
       next: `to measure again: ${verifyCommand(end)}`,
     };
   }
-  if (outcome) return { host: host.host, state: 'done', changed, left: 0 };
+  if (outcome) return { host: host.host, state: 'done', changed, left: 0, ...measureNext(end) };
   if (left > 0) {
     const watched = end.mode === 'plan' || end.mode === 'verify';
     const next = watched || end.declined ? `to do it: ${deployCommand(end)}` : `to go on: ${end.command}`;
     return { host: host.host, state: end.interrupted ? 'stopped' : 'planned', changed: 0, left, next };
   }
-  return { host: host.host, state: 'done', changed: 0, left: 0 };
+  return { host: host.host, state: 'done', changed: 0, left: 0, ...measureNext(end) };
+}
+
+/** What to type where a stop came before the proof was done. */
+function measureNext(end: RunEnd): Pick<HostSummary, 'next'> {
+  const proves = end.mode === 'deploy' || end.mode === 'verify';
+  if (!end.interrupted || !proves || (end.proof && end.proof.passed === end.proof.pairs)) return {};
+  return { next: `to measure the mesh: ${verifyCommand(end)}` };
 }
 
 function deployCommand(end: RunEnd): string {

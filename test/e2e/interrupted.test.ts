@@ -150,6 +150,17 @@ describe('a laptop that is killed', () => {
     );
     expect(trips).toHaveLength(3);
     for (const trip of trips) expect(Number(trip)).toBeLessThanOrEqual(4);
+
+    // A proof that is stopped leaves nothing of its own on any host.
+    const verify = startMesh('verify', inventory, '--verbose');
+    await verify.said(/starting a container/);
+    verify.kill('SIGINT');
+    const stopped = await verify.ended;
+    expect(stopped.code).toBe(130);
+    expect(told(stopped)).toContain(`to measure the mesh: mesh verify ${inventory}`);
+    const rests =
+      "docker ps -aq; docker images -q 'mesh-probe-*'; ps ax -o args | grep -E '^(sleep 300|[^ ]*socket-activate)' || :";
+    for (const { name } of lab.hosts) expect(await onHost(name, rests)).toBe('');
     expect((await mesh('teardown', inventory, '--yes')).code).toBe(0);
   });
 });

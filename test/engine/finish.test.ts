@@ -52,6 +52,21 @@ describe('the exit code', () => {
 const of = (given: RunEnd) => summarize(given)[0];
 
 describe('the summary', () => {
+  it('says how to measure what a stop left unmeasured', () => {
+    const plan = planOf([hostPlan('a', []), hostPlan('b', [])]);
+    const stopped = { plan, interrupted: true, outcomes: outcome('done', { left: 0 }) };
+    const next = 'to measure the mesh: mesh verify inventory.yml';
+    const proof = { pairs: 2, passed: 1, withoutContainers: 0, measurements: [] };
+    for (const given of [end({ ...stopped, proof }), end(stopped)]) {
+      expect(summarize(given).map(({ state, next: typed }) => [state, typed])).toEqual([
+        ['done', next],
+        ['done', next],
+      ]);
+    }
+    expect(of(end({ ...stopped, proof: { ...proof, passed: 2 } }))?.next).toBeUndefined();
+    expect(of(end({ ...stopped, mode: 'teardown' }))?.next).toBeUndefined();
+  });
+
   it('has the error of a failed host and what to type once it is mended', () => {
     const error = { message: 'one: exit code 7', command: 'do one', output: 'no' };
     expect(of(end({ outcomes: outcome('failed', { error }) }))).toEqual({
