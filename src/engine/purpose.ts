@@ -1,11 +1,11 @@
 import type { Playbook } from '../playbook/types.js';
 import type { PrepareInput } from './prepare.js';
 
-/** Resources that put a host into the mesh, with the `state` by which they take it out again. */
-const JOINS: ReadonlyMap<string, string> = new Map([
-  ['ovs_tunnels', 'former'],
-  ['bridge_member', 'absent'],
-  ['mesh_record', 'absent'],
+/** Resources that put a host into the mesh, with each `state` by which they take it out again. */
+const JOINS: ReadonlyMap<string, readonly unknown[]> = new Map([
+  ['ovs_tunnels', ['former']],
+  ['bridge_member', ['absent', 'former']],
+  ['mesh_record', ['absent']],
 ]);
 
 function joins(playbook: Playbook): boolean {
@@ -13,7 +13,7 @@ function joins(playbook: Playbook): boolean {
     [...play.tasks, ...play.handlers].some(({ resource, params }) => {
       const leaves = JOINS.get(resource);
       const state = typeof params === 'object' && params !== null && 'state' in params ? params.state : undefined;
-      return leaves !== undefined && state !== leaves;
+      return leaves !== undefined && !leaves.includes(state);
     }),
   );
 }

@@ -2,6 +2,7 @@ import * as z from 'zod';
 import type { DockerFacts, HostFacts } from '../facts/types.js';
 import { quote } from '../quote.js';
 import { setLink } from './facts-edit.js';
+import { isOwned } from './ovs-words.js';
 import { inNetwork, ipv4Network, ipv4Number, linkName, listed, unread } from './parameters.js';
 import { former, newRecords, recordKey, withRecords } from './records.js';
 import { lines } from './shell.js';
@@ -14,8 +15,13 @@ const schema = z.strictObject({
   slice: ipv4Network.optional(),
   /** The bridge's own address with its prefix, which it must have: `172.17.41.1/16`. */
   address: z.cidrv4({ error: 'this wants an address with its prefix, such as 172.17.41.1/16' }).optional(),
-  /** `aside`: out of the bridge where that lacks `address`, or has containers outside `slice`; else where it is. */
-  state: z.enum(['present', 'absent', 'aside'], { error: 'state is present, absent or aside' }).default('present'),
+  /**
+   * `aside`: out of the bridge where that lacks `address`, or has containers outside `slice`; else where it is.
+   * `former`: in the bridge, or in none, as it was before mesh.
+   */
+  state: z
+    .enum(['present', 'absent', 'aside', 'former'], { error: 'state is present, absent, aside or former' })
+    .default('present'),
 });
 type Params = z.infer<typeof schema>;
 
@@ -190,23 +196,53 @@ function absent({ bridge, member }: Params, facts: HostFacts): Diff {
   if (!facts.links.known) return unread('the network devices', facts.links) ?? nothing;
   const link = facts.links.value.find((one) => one.name === member);
   if (link?.master !== bridge) return nothing;
-  const record = former(facts, recordKey('bridge_member', `${bridge}/${member}`), formerMaster);
+  const key = recordKey('bridge_member', `${bridge}/${member}`);
+  const record = former(facts, key, formerMaster);
   if (record.kind === 'unknown') return record.diff;
-  if (record.kind === 'none') {
+  // Who put it there does not matter while mesh has it: it comes back with state former.
+  if (record.kind !== 'value' && !isTaken(member, facts)) {
     return {
       kind: 'changes',
       changes: [],
       notes: [`mesh did not make ${member} a port of ${bridge}: it is left there`],
     };
   }
-  if (record.value === bridge) return nothing;
+  if (record.kind === 'value' && record.value === bridge && !isTaken(member, facts)) return nothing;
+  const records = newRecords(facts, { key, value: bridge });
   const change: Change = {
     sentence: `take ${member} out of ${bridge}`,
     command: leave(bridge, member),
     undo: { command: `ip link set dev ${quote(member)} master ${quote(bridge)}` },
     before: `${member} is a port of ${bridge}`,
     after: `${member} is in no bridge`,
-    effect: (now) => setLink(now, member, { master: null }),
+    records,
+    effect: (now) => withRecords(setLink(now, member, { master: null }), records),
+  };
+  return { kind: 'changes', changes: [change] };
+}
+
+/** Whether a device is that of a bridge of Open vSwitch which mesh made or took over. */
+function isTaken(member: string, facts: HostFacts): boolean {
+  return facts.openvswitch.known && facts.openvswitch.value.bridges.some((one) => one.name === member && isOwned(one));
+}
+
+function goBack(params: Params, facts: HostFacts): Diff {
+  const { bridge, member } = params;
+  if (!facts.links.known) return unread('the network devices', facts.links) ?? nothing;
+  const links = facts.links.value;
+  const link = links.find((one) => one.name === member);
+  const record = former(facts, recordKey('bridge_member', `${bridge}/${member}`), formerMaster);
+  if (record.kind === 'unknown') return record.diff;
+  if (record.kind === 'none' || !link || link.master === record.value) return nothing;
+  if (record.value !== bridge) return link.master === bridge ? absent(params, facts) : nothing;
+  if (link.master !== null || !links.some((one) => one.name === bridge)) return nothing;
+  const change: Change = {
+    sentence: `make ${member} a port of ${bridge} again, as it was before mesh`,
+    command: `ip link set dev ${quote(member)} master ${quote(bridge)}`,
+    undo: { command: leave(bridge, member) },
+    before: `${member} is in no bridge`,
+    after: `${member} is a port of ${bridge}`,
+    effect: (now) => setLink(now, member, { master: bridge }),
   };
   return { kind: 'changes', changes: [change] };
 }
@@ -224,7 +260,15 @@ export const bridgeMember: Resource<Params> = {
   label: ({ bridge, member }) => `${member} in ${bridge}`,
   interests: () => ({}),
   diff: (params, facts) => {
-    if (params.state === 'aside') return aside(params, facts);
-    return params.state === 'present' ? present(params, facts) : absent(params, facts);
+    switch (params.state) {
+      case 'present':
+        return present(params, facts);
+      case 'absent':
+        return absent(params, facts);
+      case 'aside':
+        return aside(params, facts);
+      case 'former':
+        return goBack(params, facts);
+    }
   },
 };

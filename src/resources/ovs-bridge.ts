@@ -8,6 +8,7 @@ import {
   describePort,
   interfaceWords,
   isOwned,
+  nothingToGiveBack,
   OWNER,
   OWNER_KEY,
   portWords,
@@ -48,6 +49,8 @@ const formerBridge = z
     otherConfig: pairs,
     mtuRequest: z.number().nullable(),
     disableIpv6: z.string().nullable(),
+    /** Of its device, bytes; null: there was none. */
+    mtu: z.number().nullable().default(null),
   })
   .nullable();
 
@@ -222,6 +225,7 @@ function rowChanges(params: Params, facts: HostFacts, bridge: OvsBridge): readon
     otherConfig: bridge.otherConfig,
     mtuRequest: localInterface(bridge).mtuRequest,
     disableIpv6: ipv6?.known ? ipv6.value : null,
+    mtu: (facts.links.known && facts.links.value.find((one) => one.name === name)?.mtu) || null,
   };
   const records = isOwned(bridge) ? [] : newRecords(facts, { key: recordKey('ovs_bridge', name), value });
   return [
@@ -312,7 +316,7 @@ function absent(params: Params, facts: HostFacts, ovs: OpenvSwitchFacts): Diff {
   }
   const record = former(facts, recordKey('ovs_bridge', name), formerBridge);
   if (record.kind === 'unknown') return record.diff;
-  if (record.kind === 'value' && record.value !== null) return giveBack(name, bridge, record.value);
+  if (record.kind === 'value' && record.value !== null) return giveBack(name, facts, bridge, record.value);
   const refused = foreignPorts(bridge, false);
   if (refused) return refused;
   const master = facts.links.known ? (facts.links.value.find((one) => one.name === name)?.master ?? null) : null;
@@ -347,22 +351,36 @@ function absent(params: Params, facts: HostFacts, ovs: OpenvSwitchFacts): Diff {
   return { kind: 'changes', changes: [change] };
 }
 
-function giveBack(name: string, bridge: OvsBridge, was: NonNullable<z.infer<typeof formerBridge>>): Diff {
-  const { mtuRequest, disableIpv6, ...row } = was;
+function giveBack(
+  name: string,
+  facts: HostFacts,
+  bridge: OvsBridge,
+  was: NonNullable<z.infer<typeof formerBridge>>,
+): Diff {
+  const { mtuRequest, disableIpv6, mtu, ...row } = was;
   const target = withLocal({ ...bridge, ...row }, mtuRequest);
   const key = linkSysctl('ipv6', name, 'disable_ipv6');
   const path = quote(sysctlPath(key));
+  const datapath = bridge.datapath !== target.datapath;
+  const link = facts.links.known ? facts.links.value.find((one) => one.name === name) : undefined;
+  // Without a request Open vSwitch holds the device at the MTU that it has, whoever sets another: it has to be asked for.
+  const device = mtu !== null && link !== undefined && link.mtu !== mtu;
   const change: Change = {
     sentence: `give bridge ${name} back as it was before mesh took it over`,
     command: lines(
-      transaction(allWords(bridge, target)),
+      transaction(allWords(bridge, device ? withLocal(target, mtuRequest ?? mtu) : target)),
+      // A device of another datapath is made anew, and down.
+      datapath && settle(name, null),
+      device && mtuRequest === null && transaction([['clear', 'interface', name, 'mtu_request']]),
       disableIpv6 !== null && `if [ -e ${path} ]; then echo ${quote(disableIpv6)} >${path}; fi`,
     ),
     undo: { command: lines(transaction(allWords(target, bridge)), settle(name, localInterface(bridge).mtuRequest)) },
     before: describe(bridge),
     after: describe(target),
     effect: (now) => {
-      const given = editBridge(now, name, () => target);
+      const row = editBridge(now, name, () => target);
+      const up = datapath ? settled(row, target, { kind: kindOf(target.datapath), master: null }) : row;
+      const given = device ? setLink(up, name, { mtu }) : up;
       return disableIpv6 === null ? given : setSysctl(given, key, disableIpv6);
     },
   };
@@ -382,7 +400,7 @@ export const ovsBridge: Resource<Params> = {
   label: ({ name }) => name,
   interests: ({ name }) => ({ bridges: [name], sysctls: [linkSysctl('ipv6', name, 'disable_ipv6')] }),
   diff: (params, facts) => {
-    if (params.state === 'absent' && facts.openvswitch.known && !facts.openvswitch.value.installed) return nothing;
+    if (params.state === 'absent' && nothingToGiveBack(facts)) return nothing;
     const ovs = runningOpenvSwitch(facts);
     if ('kind' in ovs) return ovs;
     const key = linkSysctl('ipv6', params.name, 'disable_ipv6');

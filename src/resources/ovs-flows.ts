@@ -1,10 +1,11 @@
 import * as z from 'zod';
-import type { OvsBridge } from '../facts/types.js';
+import type { HostFacts, OvsBridge } from '../facts/types.js';
 import { quote, quoteAll } from '../quote.js';
 import { editBridge } from './facts-edit.js';
 import { normalizeFlow } from './flow-text.js';
-import { isOwned, runningOpenvSwitch } from './ovs-words.js';
+import { isOwned, nothingToGiveBack, runningOpenvSwitch } from './ovs-words.js';
 import { linkName, unread } from './parameters.js';
+import { former, newRecords, recordKey, withRecords } from './records.js';
 import { type Change, type Diff, nothing, type Resource } from './types.js';
 
 export { normalizeFlow } from './flow-text.js';
@@ -25,7 +26,9 @@ const flow = z
 
 const schema = z.strictObject({
   bridge: linkName,
-  flows: z.array(flow, { error: 'flows is a list of flows' }),
+  flows: z.array(flow, { error: 'flows is a list of flows' }).default([]),
+  /** `former`: the flows that the bridge had before mesh. `flows` is not looked at then. */
+  state: z.enum(['present', 'former'], { error: 'state is present or former' }).default('present'),
 });
 type Params = z.infer<typeof schema>;
 
@@ -33,35 +36,41 @@ function replace(bridge: string, flows: readonly string[]): string {
   return `${quoteAll(['printf', '%s\\n', ...flows])} |\n  ovs-ofctl --timeout=30 --bundle replace-flows ${quote(bridge)} -`;
 }
 
+/** What a bridge's table held before mesh, as flows are written. */
+const formerFlows = z.array(z.string());
+
 const withCookie = (text: string) => `cookie=${FLOW_COOKIE},${text}`;
 
-function diff({ bridge: name, flows }: Params, bridge: OvsBridge): Diff {
+/** A flow of a dump without what only a dump has: counters and ages before the match. */
+const written = (dumped: string) => dumped.trim().replace(/^.*?(?=cookie=|table=|priority=)/, '');
+
+function diff({ bridge: name, flows, state }: Params, facts: HostFacts, bridge: OvsBridge): Diff {
   const unknown = unread(`the flows of bridge ${name}`, bridge.flows);
   if (unknown || !bridge.flows.known) return unknown ?? nothing;
   const now = bridge.flows.value;
-  const wanted = [NORMAL, ...flows];
+  const key = recordKey('ovs_flows', name);
+  const recorded = former(facts, key, formerFlows);
+  if (state === 'former' && recorded.kind === 'unknown') return recorded.diff;
+  const before = recorded.kind === 'value' ? recorded.value : [NORMAL];
+  const wanted = state === 'former' ? before : [NORMAL, ...flows.map(withCookie)];
   const texts = (all: readonly string[]) => [...new Set(all.map((one) => normalizeFlow(one)?.text ?? one))].sort();
   const [has, shall] = [texts(now), texts(wanted)];
   if (has.join('\n') === shall.join('\n')) return nothing;
   const added = shall.filter((one) => !has.includes(one)).length;
   const gone = has.filter((one) => !shall.includes(one)).length;
   const parts = [...(added ? [`add ${added}`] : []), ...(gone ? [`remove ${gone}`] : [])];
+  const records = state === 'former' ? [] : newRecords(facts, { key, value: now.map(written) });
   const change: Change = {
     sentence: `${parts.join(' and ')} ${added + gone === 1 ? 'flow' : 'flows'} on bridge ${name}`,
-    command: replace(name, [NORMAL, ...flows.map(withCookie)]),
-    undo: {
-      command: replace(
-        name,
-        now.map((one) => one.trim().replace(/^.*?(?=cookie=|table=|priority=)/, '')),
-      ),
-    },
+    command: replace(name, wanted),
+    undo: { command: replace(name, now.map(written)) },
     before: now.join('\n'),
-    after: wanted.join('\n'),
-    effect: (facts) =>
-      editBridge(
-        facts,
-        name,
-        (one) => one && { ...one, flows: { known: true, value: [NORMAL, ...flows.map(withCookie)] } },
+    after: (state === 'former' ? before : [NORMAL, ...flows]).join('\n'),
+    records,
+    effect: (seen) =>
+      withRecords(
+        editBridge(seen, name, (one) => one && { ...one, flows: { known: true, value: wanted } }),
+        records,
       ),
   };
   return { kind: 'changes', changes: [change] };
@@ -82,11 +91,13 @@ export const ovsFlows: Resource<Params> = {
   label: ({ bridge }) => `flows of ${bridge}`,
   interests: ({ bridge }) => ({ bridges: [bridge] }),
   diff: (params, facts) => {
-    if (params.flows.length === 0 && facts.openvswitch.known && !facts.openvswitch.value.installed) return nothing;
+    const none = params.state === 'former' || params.flows.length === 0;
+    if (params.state === 'former' && nothingToGiveBack(facts)) return nothing;
+    if (none && facts.openvswitch.known && !facts.openvswitch.value.installed) return nothing;
     const ovs = runningOpenvSwitch(facts);
     if ('kind' in ovs) return ovs;
     const bridge = ovs.bridges.find((one) => one.name === params.bridge);
-    if (!bridge && params.flows.length === 0) return nothing;
+    if (!bridge && none) return nothing;
     if (!bridge) {
       return {
         kind: 'refused',
@@ -95,13 +106,13 @@ export const ovsFlows: Resource<Params> = {
       };
     }
     if (!isOwned(bridge)) {
-      if (params.flows.length === 0) return nothing;
+      if (none) return nothing;
       return {
         kind: 'refused',
         sentence: `the flows of bridge ${params.bridge} are not mesh's to change: mesh did not make the bridge`,
         fix: `let an ovs_bridge task with adopt: true for ${params.bridge} come before this one`,
       };
     }
-    return diff(params, bridge);
+    return unread('what mesh left on the host', facts.mesh) ?? diff(params, facts, bridge);
   },
 };

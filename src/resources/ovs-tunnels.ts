@@ -4,7 +4,15 @@ import type { Tunnel } from '../network/types.js';
 import { quoteAll } from '../quote.js';
 import { editPorts } from './facts-edit.js';
 import { matchTunnels, tunnelPort } from './ovs-tunnel-match.js';
-import { describePort, hasProtectedPorts, isOwned, portWords, runningOpenvSwitch, transaction } from './ovs-words.js';
+import {
+  describePort,
+  hasProtectedPorts,
+  isOwned,
+  nothingToGiveBack,
+  portWords,
+  runningOpenvSwitch,
+  transaction,
+} from './ovs-words.js';
 import { ipv4Address, linkName, listed, unread } from './parameters.js';
 import { former, newRecords, recordKey, withRecords } from './records.js';
 import { lines } from './shell.js';
@@ -24,20 +32,27 @@ const tunnel = z.strictObject({
 
 const schema = z.strictObject({
   bridge: linkName,
-  tunnels: z.array(tunnel, { error: 'tunnels is a list' }).superRefine((all, context) => {
-    for (const [what, of] of [
-      ['name', (one: Tunnel) => one.name],
-      ['end', (one: Tunnel) => `${one.type} ${one.local_ip} → ${one.remote_ip}`],
-    ] as const) {
-      const seen = new Set<string>();
-      for (const [index, one] of all.entries()) {
-        if (seen.has(of(one))) {
-          context.addIssue({ code: 'custom', path: [index], message: `two tunnels have the same ${what}: ${of(one)}` });
+  tunnels: z
+    .array(tunnel, { error: 'tunnels is a list' })
+    .default([])
+    .superRefine((all, context) => {
+      for (const [what, of] of [
+        ['name', (one: Tunnel) => one.name],
+        ['end', (one: Tunnel) => `${one.type} ${one.local_ip} → ${one.remote_ip}`],
+      ] as const) {
+        const seen = new Set<string>();
+        for (const [index, one] of all.entries()) {
+          if (seen.has(of(one))) {
+            context.addIssue({
+              code: 'custom',
+              path: [index],
+              message: `two tunnels have the same ${what}: ${of(one)}`,
+            });
+          }
+          seen.add(of(one));
         }
-        seen.add(of(one));
       }
-    }
-  }),
+    }),
   /** Take over ports to the same peers, and remove tunnels to others, that mesh did not make. */
   adopt: z.boolean({ error: 'adopt is true or false' }).default(false),
   /** `former`: remove what mesh made and put back what it took over. `tunnels` is not looked at then. */
@@ -263,6 +278,7 @@ export const ovsTunnels: Resource<Params> = {
   interests: () => ({}),
   diff: (params, facts) => {
     const nothingWanted = params.state === 'former' || params.tunnels.every((one) => one.state === 'waiting');
+    if (params.state === 'former' && nothingToGiveBack(facts)) return nothing;
     if (nothingWanted && facts.openvswitch.known && !facts.openvswitch.value.installed) return nothing;
     const ovs = runningOpenvSwitch(facts);
     if ('kind' in ovs) return ovs;

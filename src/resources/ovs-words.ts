@@ -122,6 +122,14 @@ export function hasProtectedPorts(version: string | null): boolean {
   return major > 2 || (major === 2 && minor >= 7);
 }
 
+/** Whether there is nothing for a teardown to look for: Open vSwitch is gone, or it is stopped and mesh noted nothing of it. */
+export function nothingToGiveBack(facts: HostFacts): boolean {
+  if (!facts.openvswitch.known) return false;
+  const { installed, running } = facts.openvswitch.value;
+  if (!installed) return true;
+  return !running && facts.mesh.known && !Object.keys(facts.mesh.value.records).some((key) => key.startsWith('ovs_'));
+}
+
 /** Open vSwitch where it can be asked; else the diff that says why not. */
 export function runningOpenvSwitch(facts: HostFacts): OpenvSwitchFacts | Diff {
   const fact = facts.openvswitch;

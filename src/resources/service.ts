@@ -25,7 +25,15 @@ const schema = z
 
 export type ServiceParams = z.infer<typeof schema>;
 
-const record = z.object({ active: z.boolean(), enabled: z.string() });
+const record = z.object({
+  active: z.boolean(),
+  enabled: z.string(),
+  /** Whether the service's socket listened, by which it is started; only of Docker. */
+  socket: z.boolean().optional(),
+});
+
+/** Starts dockerd whenever somebody calls `docker`; it comes up with the service, and does not go down with it. */
+const DOCKER_SOCKET = 'docker.socket';
 
 /** What systemd calls up. `activating` and `reloading` are on their way there and are not started once more. */
 const UP: ReadonlySet<string> = new Set(['active', 'activating', 'reloading']);
@@ -49,7 +57,7 @@ export const service: Resource<ServiceParams> = {
   type: 'service',
   schema,
   label: (params) => params.name,
-  interests: (params) => ({ services: [params.name] }),
+  interests: (params) => ({ services: [params.name, ...(isDocker(params.name) ? [DOCKER_SOCKET] : [])] }),
   diff: (params, facts) => {
     const { name } = params;
     const system = need(facts.system, 'the operating system');
@@ -83,13 +91,14 @@ function wantedOf(params: ServiceParams): Wanted {
   return { active, enabled: params.enabled };
 }
 
-function towards(name: string, facts: HostFacts, now: ServiceFact, wanted: Wanted): Change[] {
+/** `socket`: its socket is stopped with it. */
+function towards(name: string, facts: HostFacts, now: ServiceFact, wanted: Wanted, socket = false): Change[] {
   const changes: Change[] = [];
   if (wanted.enabled !== undefined && now.load !== 'not-found' && wanted.enabled !== ENABLED.has(now.enabled)) {
     changes.push(enabling(name, wanted.enabled, now));
   }
   if (wanted.active !== undefined && now.load !== 'not-found' && wanted.active !== UP.has(now.active)) {
-    changes.push(running(name, wanted.active, now, facts));
+    changes.push(running(name, wanted.active, now, facts, socket));
   }
   return changes;
 }
@@ -112,11 +121,11 @@ function enabling(name: string, on: boolean, now: ServiceFact): Change {
   };
 }
 
-function running(name: string, on: boolean, now: ServiceFact, facts: HostFacts): Change {
+function running(name: string, on: boolean, now: ServiceFact, facts: HostFacts, socket: boolean): Change {
   const unit = quote(name);
   return {
     sentence: `${on ? 'start' : 'stop'} ${name}`,
-    command: on ? starting('start', name) : `systemctl stop ${unit}`,
+    command: on ? starting('start', name) : `systemctl stop ${socket ? `${DOCKER_SOCKET} ` : ''}${unit}`,
     undo: { command: `systemctl ${on ? 'stop' : 'start'} ${unit}` },
     before: on ? 'stopped' : 'running',
     after: on ? 'running' : 'stopped',
@@ -153,14 +162,19 @@ function goBack(name: string, facts: HostFacts, now: ServiceFact): Diff {
   if (now.load === 'masked' && was.active) return masked(name);
   const known = was.enabled === 'disabled' || ENABLED.has(was.enabled);
   const wanted = { active: was.active, enabled: known ? ENABLED.has(was.enabled) : undefined };
-  return { kind: 'changes', changes: towards(name, facts, now, wanted) };
+  return { kind: 'changes', changes: towards(name, facts, now, wanted, was.socket === false) };
 }
 
 /** The first change of a service carries its former state, for both its running and its start at boot. */
 function recordedFirst(name: string, facts: HostFacts, now: ServiceFact, changes: readonly Change[]): Diff {
   const [first, ...rest] = changes;
   if (!first) return nothing;
-  const value = { active: UP.has(now.active), enabled: now.enabled };
+  const socket = isDocker(name) ? facts.services[DOCKER_SOCKET] : undefined;
+  const value = {
+    active: UP.has(now.active),
+    enabled: now.enabled,
+    ...(socket?.known ? { socket: UP.has(socket.value.active) } : {}),
+  };
   const records = newRecords(facts, { key: recordKey('service', name), value });
   const recorded: Change = {
     ...first,

@@ -142,6 +142,41 @@ describe('bridge_member', () => {
     });
   });
 
+  it('takes an adopted bridge out of where somebody had put it, and puts it there again', () => {
+    const adopted = aBridge('br0', { externalIds: { 'mesh-owner': 'mesh' } });
+    const facts = withBridges(hostFacts(), adopted);
+    const links = facts.links.known ? facts.links.value : [];
+    const inside = {
+      ...facts,
+      links: known(links.map((link) => (link.name === 'br0' ? { ...link, master: 'docker0' } : link))),
+    };
+    const leave = { bridge: 'docker0', member: 'br0', state: 'absent' };
+    const diff = plan(bridgeMember, leave, inside);
+    expect(changesOf(diff).map((one) => [one.sentence, one.records])).toEqual([
+      ['take br0 out of docker0', [{ key: 'bridge_member/docker0%2Fbr0', value: 'docker0' }]],
+    ]);
+    const out = applied(diff, inside);
+    const given = withBridges(out, aBridge('br0'));
+    expect(changesOf(plan(bridgeMember, leave, given))).toEqual([]);
+    const back = plan(bridgeMember, { ...leave, state: 'former' }, given);
+    expect(changesOf(back).map((one) => one.command)).toEqual(['ip link set dev br0 master docker0']);
+    const end = applied(back, given);
+    expect(end.links).toEqual(inside.links);
+    for (const state of ['absent', 'former']) {
+      expect(changesOf(plan(bridgeMember, { ...leave, state }, end))).toEqual([]);
+    }
+  });
+
+  it('goes back to no bridge, and to nothing without a record or a device', () => {
+    const back = { bridge: 'docker0', member: 'br0', state: 'former' };
+    const joinedFacts = applied(plan(bridgeMember, joined, meshed()), meshed());
+    expect(changesOf(plan(bridgeMember, back, joinedFacts)).map((one) => one.sentence)).toEqual([
+      'take br0 out of docker0',
+    ]);
+    expect(changesOf(plan(bridgeMember, back, { ...joinedFacts, mesh: hostFacts().mesh }))).toEqual([]);
+    expect(changesOf(plan(bridgeMember, back, { ...joinedFacts, links: hostFacts().links }))).toEqual([]);
+  });
+
   it('says what it cannot know', () => {
     expect(plan(bridgeMember, joined, { ...meshed(), docker: unknown }).kind).toBe('unknown');
     expect(plan(bridgeMember, joined, { ...meshed(), links: unknown }).kind).toBe('unknown');

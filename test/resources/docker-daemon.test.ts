@@ -4,7 +4,7 @@ import type { DockerFacts, HostFacts } from '../../src/facts/types.js';
 import { RESTART_PENDING } from '../../src/resources/docker-daemon/restart.js';
 import { dockerDaemon } from '../../src/resources/docker-daemon.js';
 import { editDocker } from '../../src/resources/facts-edit-host.js';
-import { applied, changesOf, complaints, hostFacts, plan, shellTexts, unknown } from './facts.js';
+import { applied, changesOf, complaints, hostFacts, known, plan, shellTexts, unknown } from './facts.js';
 import { absent, aContainer, withFiles } from './hosts.js';
 import { syntaxErrors } from './shell-syntax.js';
 
@@ -274,6 +274,20 @@ describe('docker_daemon former', () => {
     expect(change?.sentence).not.toContain('restart');
     expect(change?.command).not.toContain('begin start');
     expect(change?.command).toContain('ip -4 addr flush dev docker0');
+  });
+
+  it('takes the bridge away that dockerd made where there was none, once dockerd is stopped again', () => {
+    const none = { ...facts(), links: known([]), addresses: known([]), routes: known([]) };
+    const host = applied(plan(dockerDaemon, { settings }, none), none);
+    const diff = plan(dockerDaemon, { state: 'former' }, host);
+    const running = applied(diff, host);
+    expect(changesOf(plan(dockerDaemon, { state: 'former' }, running))).toEqual([]);
+    const stopped = editDocker(running, (docker) => ({ ...docker, running: false }));
+    const last = plan(dockerDaemon, { state: 'former' }, stopped);
+    expect(changesOf(last)[0]?.command).toContain('ip link delete docker0');
+    const end = applied(last, stopped);
+    expect([end.files[PATH], end.links]).toEqual([none.files[PATH], none.links]);
+    expect(changesOf(plan(dockerDaemon, { state: 'former' }, end))).toEqual([]);
   });
 
   it('puts only the file back where Docker is gone', () => {

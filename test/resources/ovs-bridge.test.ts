@@ -78,6 +78,7 @@ describe('ovs_bridge', () => {
           otherConfig: {},
           mtuRequest: null,
           disableIpv6: null,
+          mtu: 1500,
         },
       },
     ]);
@@ -95,12 +96,24 @@ describe('ovs_bridge', () => {
         -- clear bridge br0 fail_mode \\
         -- remove bridge br0 external_ids mesh-owner \\
         -- remove bridge br0 other_config disable-in-band \\
+        -- set interface br0 mtu_request=1500
+      ovs-vsctl --timeout=60 \\
         -- clear interface br0 mtu_request
       if [ -e /proc/sys/net/ipv6/conf/br0/disable_ipv6 ]; then echo 0 >/proc/sys/net/ipv6/conf/br0/disable_ipv6; fi"
     `);
     const after = applied(diff, adopted);
     expect(after.openvswitch).toEqual(facts.openvswitch);
     expect(after.sysctls).toEqual(facts.sysctls);
+    expect(after.links).toEqual(facts.links);
+  });
+
+  it('brings the device of an adopted bridge up again where it is made anew for the former datapath', () => {
+    const facts = withBridges(hostFacts(), foreign);
+    const adopted = applied(plan(ovsBridge, { ...wanted, adopt: true }, facts), facts);
+    const diff = plan(ovsBridge, { name: 'br0', state: 'absent' }, adopted);
+    expect(changesOf(diff)[0]?.command).toContain('\nip link set dev br0 up\n');
+    const after = applied(diff, adopted);
+    expect([after.openvswitch, after.links]).toEqual([facts.openvswitch, facts.links]);
   });
 
   it('refuses a controller, foreign ports, and a device of that name that is no bridge of Open vSwitch', () => {
@@ -190,6 +203,9 @@ describe('ovs_bridge', () => {
       openvswitch: known({ installed: true, running: false, version: '3.1.0', bridges: [] }),
     });
     expect(plan(ovsBridge, wanted, stopped).kind).toBe('refused');
+    expect(plan(ovsBridge, { name: 'br0', state: 'absent' }, stopped)).toEqual({ kind: 'changes', changes: [] });
+    const noted = withFormer(stopped, { 'ovs_bridge/br0': null });
+    expect(plan(ovsBridge, { name: 'br0', state: 'absent' }, noted).kind).toBe('refused');
   });
 
   it('does not hand a shell what is no name', () => {

@@ -19,6 +19,7 @@ const flows = ['priority=100,icmp6,icmp_type=134,actions=drop', 'priority=100,ud
 const params = { bridge: 'br0', flows };
 const withFlows = (...lines: readonly string[]) =>
   withBridges(hostFacts(), aBridge('br0', { externalIds: { 'mesh-owner': 'mesh' }, flows: known(lines) }));
+const nothingToDo = { kind: 'changes', changes: [] };
 const normal = 'cookie=0x0, table=0, priority=0 actions=NORMAL';
 
 describe('ovs_flows', () => {
@@ -53,6 +54,27 @@ describe('ovs_flows', () => {
       withFlows('cookie=0x0, table=0, priority=7,in_port=2 actions=output:3', `cookie=0x0, table=0, ${flows[0]}`),
     );
     expect(changesOf(diff).map((one) => one.sentence)).toEqual(['add 2 and remove 1 flows on bridge br0']);
+  });
+
+  it('puts back the flows that an adopted bridge had, and the NORMAL one where nothing was noted', () => {
+    const foreign = 'cookie=0x0, table=0, priority=7,udp actions=drop';
+    const facts = withFlows(normal, ` cookie=0x0, duration=4.2s, table=0, n_packets=3, priority=7,udp actions=drop`);
+    const diff = plan(ovsFlows, params, facts);
+    expect(changesOf(diff)[0]?.records).toEqual([{ key: 'ovs_flows/br0', value: [normal, expect.any(String)] }]);
+    const after = applied(diff, facts);
+    const back = plan(ovsFlows, { bridge: 'br0', state: 'former' }, after);
+    expect(changesOf(back).map((one) => one.sentence)).toEqual(['add 1 and remove 2 flows on bridge br0']);
+    const end = applied(back, after);
+    expect(plan(ovsFlows, { bridge: 'br0', flows: [], state: 'former' }, end)).toEqual(nothingToDo);
+    expect(changesOf(plan(ovsFlows, { bridge: 'br0', flows: [] }, end)).map((one) => one.before)).toEqual([
+      expect.stringContaining('priority=7,udp actions=drop'),
+    ]);
+    const unnoted = { ...after, mesh: hostFacts().mesh };
+    expect(changesOf(plan(ovsFlows, { bridge: 'br0', state: 'former' }, unnoted))[0]?.after).toBe(
+      'priority=0,actions=NORMAL',
+    );
+    const theirs = withBridges(hostFacts(), aBridge('br0', { flows: known([foreign]) }));
+    expect(plan(ovsFlows, { bridge: 'br0', state: 'former' }, theirs)).toEqual(nothingToDo);
   });
 
   it('wants a bridge of mesh’s', () => {

@@ -102,6 +102,22 @@ describe('service', () => {
     expect(after.docker.known && after.docker.value.running).toBe(false);
   });
 
+  it('stops Docker’s socket too where it did not listen before: it would start dockerd again', () => {
+    const was = withServices(hostFacts(), { docker: stopped, 'docker.socket': stopped });
+    const diff = plan(service, { name: 'docker', state: 'started', enabled: true }, was);
+    expect(changesOf(diff)[0]?.records).toEqual([
+      { key: 'service/docker', value: { active: false, enabled: 'disabled', socket: false } },
+    ]);
+    const commands = (facts: typeof was) =>
+      changesOf(plan(service, { name: 'docker', state: 'former' }, facts)).map((change) => change.command);
+    const after = applied(diff, was);
+    expect(commands(after)).toEqual(['systemctl disable docker', 'systemctl stop docker.socket docker']);
+    const listening = withServices(hostFacts(), { docker: stopped, 'docker.socket': {} });
+    expect(
+      commands(applied(plan(service, { name: 'docker', state: 'started', enabled: true }, listening), listening)),
+    ).toEqual(['systemctl disable docker', 'systemctl stop docker']);
+  });
+
   it('takes only the name of a unit', () => {
     expect(complaints(service, { name: '-x; rm', state: 'started' })[0]).toContain('systemd unit');
     expect(complaints(service, { name: 'cron' })).toEqual(['is needed (or `enabled`)']);

@@ -54,6 +54,8 @@ export function formerDiff(
   const network = bridgeNetwork(docker, bridge)?.subnets.find((subnet) => !subnet.subnet.includes(':'));
   const sameNetwork =
     !docker.installed ||
+    // A dockerd that runs has a bridge, also where there was none without it.
+    (docker.running && was.bridge === null) ||
     (sorted(now.value) === sorted(was.bridge) &&
       (!docker.running ||
         was.network === null ||
