@@ -18,7 +18,7 @@ function touchedContainers(plan: Plan): readonly string[] {
       play.tasks.flatMap((task) =>
         task.changes.flatMap((change) =>
           (change.fates ?? [])
-            .filter(({ fate }) => fate !== 'keeps running' && fate !== 'stays stopped')
+            .filter(({ fate }) => fate !== 'keeps running')
             .map(({ container, fate }) => `${host.host}: ${container} ${fate}`),
         ),
       ),

@@ -37,12 +37,10 @@ export interface HostOutcome {
   readonly next?: string;
 }
 
-/** A play that restarts running containers is done host by host; the rest of it at once. */
+/** A play that restarts or stops running containers is done host by host; the rest of it at once. */
 export function restartsContainers(play: PlannedPlay): boolean {
   return play.tasks.some((task) =>
-    task.changes.some((change) =>
-      (change.fates ?? []).some(({ fate }) => fate !== 'keeps running' && fate !== 'stays stopped'),
-    ),
+    task.changes.some((change) => (change.fates ?? []).some(({ fate }) => fate !== 'keeps running')),
   );
 }
 

@@ -50,6 +50,7 @@ describe('consent', () => {
     expect(questions).toEqual([
       'dockerd is restarted, which touches containers that run:\n' +
         '  docker41: web restarts by its policy\n' +
+        '  docker41: old stays stopped\n' +
         '  docker42: job vanishes (--rm)\n' +
         'Make these 3 changes on 2 hosts, and restart it?',
     ]);

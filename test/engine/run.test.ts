@@ -172,6 +172,20 @@ describe('a run', () => {
 });
 
 describe('batches', () => {
+  it.each([
+    ['stays stopped', [['docker42'], ['docker41']]],
+    ['keeps running', [['docker41', 'docker42']]],
+  ] as const)('a host is one of its own where a container %s', (fate, groups) => {
+    const [first] = hostPlan('docker41', [change('stop dockerd', { fates: [{ container: 'web', fate }] })]).plays;
+    const [second] = hostPlan('docker42', [change('stop dockerd')]).plays;
+    if (!first || !second) throw new Error('no play');
+    const all = [
+      { host: 'docker41', play: first },
+      { host: 'docker42', play: second },
+    ];
+    expect(batches(all, undefined).map((batch) => batch.map(({ host }) => host))).toEqual(groups);
+  });
+
   const hosts = ['a', 'b', 'c', 'd', 'e'].map((host) => ({ host, play: play(0) }));
   const sizes = (serial: number | string | undefined) => batches(hosts, serial).map((batch) => batch.length);
 
