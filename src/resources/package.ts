@@ -98,6 +98,11 @@ function present(version: string | undefined, facts: HostFacts, now: Seen, forma
     before: missing.map(([name, fact]) => `${name} ${fact.installed ?? '(not installed)'}`).join('\n'),
     after: missing.map(([name, fact]) => `${name} ${version ?? fact.candidate ?? '(newest)'}`).join('\n'),
     ...recording(records),
+    ...fates(
+      'exchanged',
+      names.filter((name) => !fresh.includes(name)),
+      facts,
+    ),
     timeoutSeconds: INSTALL_SECONDS,
     effect: (seen) =>
       withRecords(
@@ -123,6 +128,7 @@ function absent(facts: HostFacts, now: Seen, format: Format): Diff {
     undo: { command: format === 'deb' ? aptInstall(install) : rpmInstall(install) },
     before: there.map(([name, fact]) => `${name} ${fact.installed}`).join('\n'),
     ...recording(records),
+    ...fates('removed', names, facts),
     timeoutSeconds: INSTALL_SECONDS,
     effect: (seen) => withRecords(names.reduce(gone, seen), records),
   };
@@ -141,7 +147,7 @@ function goBack(facts: HostFacts, now: Seen, format: Format): Diff {
     if (installed === null) {
       ours.push(name);
       lists.add(list);
-    } else if (fact.installed !== null) changes.push(exchange(name, fact, installed, format));
+    } else if (fact.installed !== null) changes.push(exchange(name, facts, fact, installed, format));
     else changes.push(...bringBack(name, fact, installed, format));
   }
   if (ours.length > 0) {
@@ -152,6 +158,7 @@ function goBack(facts: HostFacts, now: Seen, format: Format): Diff {
       command: lines(removal(format, { names: ours, lists: [...lists], keep }), ...cleanUp(ours)),
       undo: { command: format === 'deb' ? aptInstall(install) : rpmInstall(install) },
       before: ours.map((name) => `${name} ${now.get(name)?.installed}`).join('\n'),
+      ...fates('removed', ours, facts),
       timeoutSeconds: INSTALL_SECONDS,
       effect: (seen) => ours.reduce(gone, seen),
     });
@@ -170,7 +177,7 @@ function keptByOthers(facts: HostFacts, now: Seen): readonly string[] {
 }
 
 /** One version for another. */
-function exchange(name: string, fact: PackageFact, version: string, format: Format): Change {
+function exchange(name: string, facts: HostFacts, fact: PackageFact, version: string, format: Format): Change {
   const to = { names: [name], version, list: listName([name]), refresh: false };
   const back = { ...to, version: fact.installed ?? undefined };
   const install = format === 'deb' ? aptInstall : rpmInstall;
@@ -180,6 +187,7 @@ function exchange(name: string, fact: PackageFact, version: string, format: Form
     undo: { command: install(back) },
     before: `${name} ${fact.installed}`,
     after: `${name} ${version}`,
+    ...fates('exchanged', [name], facts),
     timeoutSeconds: INSTALL_SECONDS,
     effect: (seen) => setPackage(seen, name, { ...fact, installed: version }),
   };
@@ -220,6 +228,16 @@ function removal(format: Format, what: Removal): string {
 
 function cleanUp(names: readonly string[]): readonly string[] {
   return [...new Set(names.flatMap((name) => knownPackages.get(name)?.afterRemoval ?? []))];
+}
+
+function fates(
+  what: 'removed' | 'exchanged',
+  names: readonly string[],
+  facts: HostFacts,
+): Pick<Change, 'fates'> | Record<never, never> {
+  const of = names.map((name) => knownPackages.get(name)?.fates).find((one) => one !== undefined);
+  const all = of ? of[what](facts) : [];
+  return all.length > 0 ? { fates: all } : {};
 }
 
 function notes(names: readonly string[]): { readonly notes?: readonly string[] } {

@@ -4,10 +4,11 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { DockerFacts, HostFacts } from '../../src/facts/types.js';
 import { iptablesRules } from '../../src/resources/iptables-rules.js';
+import { editDocker } from '../../src/resources/facts-edit-host.js';
 import { packages } from '../../src/resources/package.js';
 import { service } from '../../src/resources/service.js';
-import { applied, changesOf, complaints, hostFacts, known, plan, shellTexts, unknown } from './facts.js';
-import { inTemporaryDirectory, missing, runStep, withPackages, withServices } from './hosts.js';
+import { applied, changesOf, complaints, hostFacts, known, plan, shellTexts, unknown, withFormer } from './facts.js';
+import { aContainer, inTemporaryDirectory, missing, runStep, withPackages, withServices } from './hosts.js';
 import { syntaxErrors } from './shell-syntax.js';
 
 const offered = { installed: null, candidate: '3.1.0-2' };
@@ -140,6 +141,25 @@ describe('package', () => {
     expect(change?.command).toMatchSnapshot();
     expect(change?.command).toContain('keep=openvswitch-switch');
     expect(change?.command).not.toContain('purge ');
+  });
+
+  it('says what becomes of containers when Docker goes, or another version of it comes', () => {
+    const containers = [aContainer('web', { restartPolicy: 'always' }), aContainer('rm', { autoRemove: true })];
+    const running = editDocker(hostFacts(), (docker) => ({ ...docker, containers }));
+    const facts = withPackages(running, { 'docker.io': { installed: '20.10', candidate: null }, jq: there });
+    const fates = (task: object, host: HostFacts) => changesOf(plan(packages, task, host)).map((one) => one.fates);
+    const gone = [
+      { container: 'web', fate: 'stays stopped' },
+      { container: 'rm', fate: 'vanishes (--rm)' },
+    ];
+    expect(fates({ name: ['jq', 'docker.io'], state: 'absent' }, facts)).toEqual([gone]);
+    const record = (installed: string | null) =>
+      withFormer(facts, { 'package/docker.io': { installed, list: 'docker.io' } });
+    expect(fates({ name: 'docker.io', state: 'former' }, record(null))).toEqual([gone]);
+    const restarted = [{ container: 'web', fate: 'restarts by its policy' }, gone[1]];
+    expect(fates({ name: 'docker.io', state: 'former' }, record('19.3'))).toEqual([restarted]);
+    expect(fates({ name: 'docker.io', version: '24.0' }, facts)).toEqual([restarted]);
+    expect(fates({ name: 'jq', state: 'absent' }, facts)).toEqual([undefined]);
   });
 
   it('says what stays of Docker', () => {

@@ -1,4 +1,5 @@
 import type { HostFacts } from '../../facts/types.js';
+import { fatesOfRestart, fatesOfStop } from '../docker-daemon/fates.js';
 import {
   dockerStarts,
   removeLink,
@@ -7,6 +8,7 @@ import {
   setOpenvSwitch,
   setService,
 } from '../facts-edit-host.js';
+import type { ContainerFate } from '../types.js';
 
 /** What is known of a package beside that it is installed: how the host looks afterwards. */
 interface KnownPackage {
@@ -15,6 +17,8 @@ interface KnownPackage {
   /** Shell text after its removal: what its own scripts leave running or standing. */
   readonly afterRemoval?: string;
   readonly note?: string;
+  /** How containers fare when it is removed, and when another version takes its place. */
+  readonly fates?: Readonly<Record<'removed' | 'exchanged', (facts: HostFacts) => readonly ContainerFate[]>>;
 }
 
 const RUNNING = { load: 'loaded', active: 'active', enabled: 'enabled' } as const;
@@ -107,6 +111,7 @@ const docker: KnownPackage = {
     } as const;
     return { ...gone, docker: { known: true, value } };
   },
+  fates: { removed: fatesOfStop, exchanged: (facts) => fatesOfRestart(facts, false) },
   afterRemoval: 'ip link delete docker0 2>/dev/null || :',
   note: 'images and volumes in /var/lib/docker stay (`apt-get purge docker.io` would delete them), and Docker’s iptables chains stay until the next boot',
 };
