@@ -4,6 +4,7 @@ import { flavourRefused, liveRestoreRefused, settingsRefused } from './docker-da
 import { afterRestartWith, afterReturn } from './docker-daemon/effects.js';
 import { fatesOfRestart } from './docker-daemon/fates.js';
 import { bridgeNow, type DockerRecord, dockerRecord, formerDiff } from './docker-daemon/former.js';
+import { givenBack, settingRecords } from './docker-daemon/give-back.js';
 import { type Json, type JsonObject, JsonTextError } from './docker-daemon/json-text.js';
 import { isObject, mergePatch, mergeText } from './docker-daemon/merge.js';
 import { bridgeNetwork, networkDifferences, wantedNetwork, wrongSetting } from './docker-daemon/network.js';
@@ -95,7 +96,10 @@ function present(params: DockerDaemonParams, facts: HostFacts, seen: Seen): Diff
   }
   const record = recordOf(params, facts, seen);
   if ('kind' in record) return record;
-  const records = newRecords(facts, { key: recordKey('docker_daemon', path), value: record });
+  const records = [
+    ...newRecords(facts, { key: recordKey('docker_daemon', path), value: record }),
+    ...settingRecords(facts, path, file.parsed, settings),
+  ];
   const changes: Change[] = [];
   if (written) changes.push(write(params, seen.file, record.file, file.text, records));
   if (!params.restart) {
@@ -109,6 +113,7 @@ function present(params: DockerDaemonParams, facts: HostFacts, seen: Seen): Diff
 interface Merged {
   readonly before: string | null;
   readonly text: string;
+  readonly parsed: JsonObject;
   readonly merged: JsonObject;
 }
 
@@ -134,7 +139,7 @@ function readSettings(path: string, fact: FileFact, settings: JsonObject): Merge
     const merged = mergePatch(parsed, settings);
     const unchanged = before !== null && JSON.stringify(merged) === JSON.stringify(parsed);
     const text = unchanged ? before : mergeText(before ?? '', settings);
-    return { before, text, merged: isObject(merged) ? merged : {} };
+    return { before, text, parsed, merged: isObject(merged) ? merged : {} };
   } catch (error) {
     if (!(error instanceof JsonTextError)) throw error;
     return {
@@ -232,7 +237,10 @@ function goBack(params: DockerDaemonParams, facts: HostFacts, seen: Seen): Diff 
   const recorded = former(facts, recordKey('docker_daemon', path), dockerRecord);
   if (recorded.kind === 'unknown') return recorded.diff;
   if (recorded.kind === 'none') return nothing;
-  const was = recorded.value;
+  const back = givenBack(facts, path, seen.file, recorded.value.file);
+  if ('kind' in back) return back;
+  const was = { ...recorded.value, file: back.file };
+  const notes = back.kept ? [`${path} keeps what others set in it since mesh came`] : [];
   const now = toFormer(facts, path, seen.file);
   if (!now || now.kind === 'directory') {
     const fix = 'move it away and run this again';
@@ -242,12 +250,16 @@ function goBack(params: DockerDaemonParams, facts: HostFacts, seen: Seen): Diff 
   if (differs.kind !== 'differs') return differs.kind === 'same' && !seen.pending ? nothing : (differs.diff ?? nothing);
   if (!seen.docker.installed) {
     const change: Change = {
-      sentence: was.file.kind === 'absent' ? `remove ${path}` : `put ${path} back as it was`,
+      sentence: back.kept
+        ? `take mesh's settings out of ${path}`
+        : was.file.kind === 'absent'
+          ? `remove ${path}`
+          : `put ${path} back as it was`,
       command: putBack(path, was.file),
       undo: { command: putBack(path, now) },
       effect: (facts) => afterReturn(facts, params, was, false),
     };
-    return differs.file ? { kind: 'changes', changes: [change] } : nothing;
+    return differs.file ? { kind: 'changes', changes: [change], ...(back.kept && { notes }) } : nothing;
   }
   const ignored = liveRestoreRefused(seen.docker);
   if (ignored && differs.network) return ignored;
@@ -276,7 +288,7 @@ function goBack(params: DockerDaemonParams, facts: HostFacts, seen: Seen): Diff 
     ...touched(fatesOfRestart(facts, true)),
     effect: (facts) => afterReturn(facts, params, was, start),
   };
-  return { kind: 'changes', changes: [change] };
+  return { kind: 'changes', changes: [change], ...(back.kept && { notes }) };
 }
 
 /** Containers that keep running are not touched. */

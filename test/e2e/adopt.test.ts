@@ -57,11 +57,17 @@ describe('a mesh on hosts that were connected by hand', () => {
     expect(code, stdout + stderr).toBe(0);
     expect(await pings(lab, 'docker41', '172.17.43.1')).toBe(3);
     expect(await on('docker41', 'ovs-vsctl list-ports br0')).toBe('gre-docker42\ngre-docker43\n');
+    // An admin's own: it stays, though mesh made the file.
+    await on('docker41', `sed -i 's/^{/{ "registry-mirrors": ["http:\\/\\/m"],/' /etc/docker/daemon.json`);
     const down = await meshEvents('teardown', inventory, '--yes');
     expect(down.code, JSON.stringify(down.events.slice(-5))).toBe(0);
     expect(await on('docker41', 'ovs-vsctl list-ports br0')).toBe('gre0\n');
     expect(await on('docker42', 'ovs-ofctl dump-flows br0')).toMatch(/priority=7,udp,tp_dst=9 actions=drop/);
     expect(await on('docker43', 'systemctl is-active docker docker.socket || :')).toBe('inactive\ninactive\n');
+    expect(await on('docker41', 'cat /etc/docker/daemon.json')).toMatch(
+      /^\{ "registry-mirrors": \["http:\/\/m"\]\s*\}\s*$/,
+    );
+    expect(await on('docker42', 'cat /etc/docker/daemon.json')).toBe('{ "log-level": "warn" }\n');
     expect(await lastingFacts(inventory)).toEqual(before);
     expect(await pings(lab, 'docker41', '172.17.43.1', 1)).toBe(0);
     const again = await meshEvents('teardown', inventory, '--yes');

@@ -4,7 +4,7 @@ import type { DockerFacts, HostFacts } from '../../src/facts/types.js';
 import { RESTART_PENDING } from '../../src/resources/docker-daemon/restart.js';
 import { dockerDaemon } from '../../src/resources/docker-daemon.js';
 import { editDocker } from '../../src/resources/facts-edit-host.js';
-import { applied, changesOf, complaints, hostFacts, known, plan, shellTexts, unknown } from './facts.js';
+import { applied, changesOf, complaints, hostFacts, known, plan, shellTexts, unknown, withFormer } from './facts.js';
 import { absent, aContainer, withFiles } from './hosts.js';
 import { syntaxErrors } from './shell-syntax.js';
 
@@ -60,6 +60,9 @@ describe('docker_daemon', () => {
           network: { subnet: '172.17.0.0/16', gateway: '172.17.0.1', range: null },
         },
       },
+      ...Object.keys(settings).map((key) => {
+        return { key: `docker_setting/etc%2Fdocker%2Fdaemon.json%2F${key}`, value: { key, back: null } };
+      }),
     ]);
   });
 
@@ -90,7 +93,7 @@ describe('docker_daemon', () => {
     expect(changes.map((change) => change.sentence)).toEqual([
       'restart dockerd (address 172.17.41.1, containers in 172.17.41.0/24, MTU 1462)',
     ]);
-    expect(changes[0]?.records).toHaveLength(1);
+    expect(changes[0]?.records).toHaveLength(4);
     expect(changes[0]?.undo).toHaveProperty('impossible');
   });
 
@@ -262,6 +265,52 @@ describe('docker_daemon former', () => {
     const end = applied(diff, host);
     expect([end.files[PATH], end.addresses, end.routes]).toEqual([before.files[PATH], before.addresses, before.routes]);
     expect(changesOf(plan(dockerDaemon, { state: 'former' }, end))).toEqual([]);
+  });
+
+  it('keeps what people set in the file since, and takes back only what mesh set', () => {
+    const before = facts('{\n  "mtu": 1400,\n  "debug": true\n}\n');
+    const host = applied(plan(dockerDaemon, { settings }, before), before);
+    const text = '{\n  "mtu": 1462,\n  "log-opts": { "max-size": "10m" },\n  "bip": "172.17.41.1/16"\n}\n';
+    const edited = withFiles(host, { [PATH]: text });
+    const diff = plan(dockerDaemon, { state: 'former' }, edited);
+    expect(diff).toHaveProperty('notes', [`${PATH} keeps what others set in it since mesh came`]);
+    const end = applied(diff, edited);
+    expect(end.files[PATH]).toMatchObject({
+      value: { content: '{\n  "mtu": 1400,\n  "log-opts": { "max-size": "10m" }\n}\n' },
+    });
+    expect(end.addresses).toEqual(before.addresses);
+    expect(changesOf(plan(dockerDaemon, { state: 'former' }, end))).toEqual([]);
+  });
+
+  it('does not remove a file that mesh made and others have put something into', () => {
+    const host = withFiles(deployed(), { [PATH]: JSON.stringify({ ...settings, 'registry-mirrors': ['http://m'] }) });
+    const diff = plan(dockerDaemon, { state: 'former' }, host);
+    expect(applied(diff, host).files[PATH]).toMatchObject({ value: { content: '{"registry-mirrors":["http://m"]}' } });
+    const unnoted = withFormer(host, {
+      'docker_daemon/etc%2Fdocker%2Fdaemon.json': {
+        file: { kind: 'absent', made: [] },
+        bridge: { addresses: ['172.17.0.1/16'], mtu: 1500 },
+        network: null,
+      },
+    });
+    expect(applied(plan(dockerDaemon, { state: 'former' }, unnoted), unnoted).files[PATH]).toEqual(
+      applied(diff, host).files[PATH],
+    );
+  });
+
+  it('takes back parts of a value where mesh set parts, and notes each key once, whatever task comes first', () => {
+    const before = facts('{"log-opts": {"max-file": "3"}}');
+    const first = { settings: { 'log-opts': { 'max-size': '1m' } } };
+    const one = applied(plan(dockerDaemon, first, before), before);
+    const edited = withFiles(one, { [PATH]: '{"log-opts": {"max-file": "3", "max-size": "1m"}, "debug": true}' });
+    const two = applied(plan(dockerDaemon, { settings: { debug: false, mtu: 1400 } }, edited), edited);
+    const end = applied(plan(dockerDaemon, { state: 'former' }, two), two);
+    expect(end.files[PATH]).toMatchObject({ value: { content: '{"log-opts": {"max-file": "3"}, "debug": true}' } });
+  });
+
+  it('refuses to guess in a file that is no JSON any more', () => {
+    const host = withFiles(deployed(), { [PATH]: '{"bip": ' });
+    expect(refusal(plan(dockerDaemon, { state: 'former' }, host))).toContain('no JSON object any more');
   });
 
   it('does nothing without a record', () => {

@@ -14,6 +14,29 @@ export function mergePatch(target: Json | undefined, patch: Json): Json {
   return Object.fromEntries(merged);
 }
 
+/** The patch that takes `patch` back: each member becomes what `target` has there, or goes where it has none. */
+export function reversePatch(target: JsonObject, patch: JsonObject): JsonObject {
+  return Object.fromEntries(
+    Object.entries(patch).map(([name, value]) => {
+      const was = Object.hasOwn(target, name) ? target[name] : undefined;
+      return [name, isObject(was) && isObject(value) ? reversePatch(was, value) : (was ?? null)];
+    }),
+  );
+}
+
+/** Whether two values are the same JSON, in whatever order their members stand. */
+export function sameJson(one: Json, other: Json): boolean {
+  if (Array.isArray(one) && Array.isArray(other)) {
+    return one.length === other.length && one.every((item, at) => sameJson(item, other[at] ?? null));
+  }
+  if (!isObject(one) || !isObject(other)) return JSON.stringify(one) === JSON.stringify(other);
+  const names = Object.keys(one);
+  return (
+    names.length === Object.keys(other).length &&
+    names.every((name) => Object.hasOwn(other, name) && sameJson(one[name] ?? null, other[name] ?? null))
+  );
+}
+
 /**
  * The same on a text, so that what the patch does not speak of keeps its bytes: order, indentation, numbers that a
  * double cannot hold. New members follow the last one, written as the others are. A text of white space alone, as
