@@ -10,7 +10,7 @@ export interface Tunnel {
   readonly remote_ip: string;
   readonly local_ip: string;
   readonly key: number | null;
-  /** `wanted`; `waiting`: the peer cannot be reached now: neither made nor removed. */
+  /** `wanted`; `waiting`: the peer cannot be reached, or was refused: neither made nor removed. */
   readonly state: 'wanted' | 'waiting';
 }
 

@@ -223,7 +223,7 @@ function present(
   const waiting = params.tunnels.filter((one) => one.state === 'waiting');
   const notes = waiting.map(
     (one) =>
-      `tunnel ${one.name} waits for ${one.peer} (${one.remote_ip}), which cannot be reached now: it is left as it is`,
+      `tunnel ${one.name} waits for ${one.peer} (${one.remote_ip}), which cannot be worked on now: it is left as it is`,
   );
   return { kind: 'changes', changes, ...(notes.length > 0 ? { notes } : {}) };
 }
@@ -269,7 +269,7 @@ function goBack(params: Params, facts: HostFacts, bridge: OvsBridge): Diff {
  *
  * Every port is `protected` from the transaction on that adds it: what came out of one tunnel never goes into another, so a
  * full mesh has no loop. `local_ip` is always set. A port of mesh's whose type and remote_ip are right is kept whatever its
- * name. A tunnel whose peer cannot be reached now is neither made nor removed nor altered.
+ * name. A tunnel whose peer cannot be worked on now is neither made nor removed nor altered.
  */
 export const ovsTunnels: Resource<Params> = {
   type: 'ovs_tunnels',

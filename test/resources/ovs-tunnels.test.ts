@@ -100,7 +100,7 @@ describe('ovs_tunnels', () => {
       kind: 'changes',
       changes: [],
       notes: [
-        'tunnel gre-docker43 waits for docker43 (192.168.199.43), which cannot be reached now: it is left as it is',
+        'tunnel gre-docker43 waits for docker43 (192.168.199.43), which cannot be worked on now: it is left as it is',
       ],
     });
     expect(changesOf(plan(ovsTunnels, { bridge: 'br0', tunnels: [waiting] }, withPorts([])))).toEqual([]);
