@@ -11,6 +11,7 @@ import { type Finished, lockWithBuilds } from '../network/openvswitch/lock.js';
 import type { LaptopFile } from '../network/openvswitch/types.js';
 import { preflight } from '../network/preflight.js';
 import { allotSlices, lockAfter, type SliceAllotment } from '../network/slices.js';
+import { stillHeld } from '../network/still-held.js';
 import type { MeshVariables } from '../network/types.js';
 import { type ExpandedTask, expandTask, foreseeTask, type TaskScope } from '../playbook/expand.js';
 import type { Scoped } from '../playbook/expression/values.js';
@@ -262,15 +263,23 @@ function newLock(
   allotment: SliceAllotment | undefined,
   mtu: number | null,
   seen: ReadonlyMap<string, HostFacts>,
+  refused: ReadonlyMap<string, string>,
   finished: readonly Finished[],
 ): Plan['lock'] {
   if (!allotment || input.purpose !== 'build') return null;
+  // Who is not changed now keeps what it has: others are told by it what is not free yet.
+  const kept = Object.entries(input.lock.slices).filter(
+    ([name]) => allotment.slices.has(name) && (!seen.has(name) || refused.has(name)),
+  );
   // A host that was not looked at may have another slice on record than the one that would be its next: that stays open.
   const settled = [...allotment.slices].filter(
     ([name, { because }]) => seen.has(name) || (because !== 'seed rule' && because !== 'next free'),
   );
   if (settled.length === 0 && input.lockText === '') return null;
-  const after = lockWithBuilds(lockAfter(input.lock, { ...allotment, slices: new Map(settled) }), finished);
+  const { slices, ...rest } = lockAfter(input.lock, { ...allotment, slices: new Map(settled) });
+  const retired = rest.retired.filter(({ slice }) => !kept.some(([, own]) => own === slice));
+  const lock = { ...rest, slices: { ...slices, ...Object.fromEntries(kept) }, retired };
+  const after = lockWithBuilds(lock, finished);
   const text = serializeLock(mtu === null ? after : { ...after, mtu });
   return text === input.lockText ? null : { file: input.lockFile, text };
 }
@@ -296,6 +305,14 @@ function planAll(
   for (;;) {
     const absent = new Set([...observed.unreachable.keys(), ...refusals.keys()]);
     const network = networkInput(input, allotment, observed.facts, absent);
+    const locked = new Map(Object.entries(input.lock.slices));
+    const held = (name: string) => recordedSlice(observed.facts.get(name)) ?? locked.get(name);
+    const waiting = input.purpose === 'build' ? stillHeld(network.members, held) : [];
+    if (waiting.length > 0) {
+      findings.push(...waiting);
+      for (const { host, sentence } of waiting) refusals.set(host, sentence);
+      continue;
+    }
     const mesh = desired(network);
     const facts = new Map([...observed.facts].filter(([name]) => !refusals.has(name)));
     const plays = plannerPlays(input, mesh, new Set(facts.keys()));
@@ -341,7 +358,7 @@ export function prepare(input: PrepareInput, observed: Observed): Prepared {
     slices: [...(allotment?.slices ?? [])].map(([host, { slice, because }]) => ({ host, slice, because })),
     mtu,
     ...(input.purpose === 'build' && openvSwitchPart(hosts, mesh)),
-    lock: newLock(input, allotment, mtu, observed.facts, finishedBuilds(mesh, observed.facts)),
+    lock: newLock(input, allotment, mtu, observed.facts, refusals, finishedBuilds(mesh, observed.facts)),
   };
   const containers = new Map(
     hosts.map(({ host }) => [host, containersOf(planned.after.get(host), mesh.get(host)?.docker_bridge ?? 'docker0')]),

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { type PrepareInput, prepare } from '../../src/engine/prepare.js';
 import type { HostFacts } from '../../src/facts/types.js';
-import { EMPTY_LOCK } from '../../src/inventory/lock.js';
+import { EMPTY_LOCK, serializeLock } from '../../src/inventory/lock.js';
 import type { Inventory } from '../../src/inventory/types.js';
 import { parsePlaybook } from '../../src/playbook/parse.js';
 import { RESTART_PENDING } from '../../src/resources/docker-daemon/restart.js';
@@ -63,7 +63,7 @@ function meshed(number: number, slice: string) {
   return { host: made.host, underlay: made.underlay, facts: withFiles(facts, files) };
 }
 
-function planned(slices: Readonly<Record<number, string>>) {
+function prepared(slices: Readonly<Record<number, string>>, lock = EMPTY_LOCK, left: readonly string[] = []) {
   const members = Object.entries(slices).map(([number, slice]) => meshed(Number(number), slice));
   const hosts = members.map(({ host }) => host);
   const names = hosts.map(({ name }) => name);
@@ -79,20 +79,25 @@ function planned(slices: Readonly<Record<number, string>>) {
     inventory,
     playbook,
     resources,
-    lock: EMPTY_LOCK,
+    lock,
     lockFile: 'i.lock',
-    lockText: '',
+    lockText: serializeLock(lock),
     underlays: new Map(members.map(({ host, underlay }) => [host.name, underlay])),
     laptop: new Map(),
     command: 'mesh deploy i.yml',
     purpose: 'build',
     now: new Date('2026-01-31T10:00:00Z'),
   };
-  const { plan } = prepare(input, {
-    facts: new Map(members.map(({ host, facts }) => [host.name, facts])),
-    unreachable: new Map(),
-  });
-  expect(plan.hosts.map(({ state, reason }) => reason ?? state)).toEqual(hosts.map(() => 'ready'));
+  const seen = members.filter(({ host }) => !left.includes(host.name));
+  return prepare(input, {
+    facts: new Map(seen.map(({ host, facts }) => [host.name, facts])),
+    unreachable: new Map(left.map((name) => [name, 'it is off'])),
+  }).plan;
+}
+
+function planned(slices: Readonly<Record<number, string>>) {
+  const plan = prepared(slices);
+  expect(plan.hosts.map(({ state, reason }) => reason ?? state)).toEqual(plan.hosts.map(() => 'ready'));
   return plan.hosts.map(({ plays }) =>
     plays.flatMap(({ play, tasks }) =>
       tasks.flatMap(({ changes }) => changes.map(({ sentence }) => `${play}: ${sentence}`)),
@@ -118,5 +123,32 @@ describe('hosts whose slices are swapped', () => {
     const [moved, stays] = planned({ 41: '172.17.43.0/24', 42: '172.17.42.0/24' });
     expect(moved).toHaveLength(4);
     expect(stays).toEqual([]);
+  });
+});
+
+describe('a host that is to have what another has, which is not changed in this run', () => {
+  const swapped = { 41: '172.17.42.0/24', 42: '172.17.41.0/24' };
+  const lock = { ...EMPTY_LOCK, slices: { docker41: '172.17.41.0/24', docker42: '172.17.42.0/24' } };
+
+  it('is refused, and the lock file goes on saying who has what', () => {
+    const plan = prepared(swapped, lock, ['docker42']);
+    expect(plan.hosts.map(({ state }) => state)).toEqual(['refused', 'unreachable']);
+    expect(plan.hosts[0]?.reason).toContain('172.17.42.0/24 is to be its slice, and docker42 still has it');
+    expect(plan.lock?.text ?? '').not.toContain('docker41: 172.17.42.0/24');
+    expect(plan.lock?.text ?? '').not.toContain('docker42: 172.17.41.0/24');
+  });
+
+  it('keeps others, which wait for its own, waiting too', () => {
+    const round = { 41: '172.17.42.0/24', 42: '172.17.43.0/24', 43: '172.17.41.0/24' };
+    const three = { ...lock, slices: { ...lock.slices, docker43: '172.17.43.0/24' } };
+    const plan = prepared(round, three, ['docker43']);
+    expect(plan.hosts.map(({ state }) => state)).toEqual(['refused', 'refused', 'unreachable']);
+  });
+
+  it('is not, where the other keeps what it has', () => {
+    const plan = prepared({ 41: '172.17.44.0/24', 42: '172.17.42.0/24' }, lock, ['docker42']);
+    expect(plan.hosts.map(({ state }) => state)).toEqual(['ready', 'unreachable']);
+    expect(plan.lock?.text).toContain('docker41: 172.17.44.0/24');
+    expect(plan.lock?.text).toContain('docker42: 172.17.42.0/24');
   });
 });
