@@ -132,6 +132,34 @@ describe('a run that comes back to a host which somebody else has changed meanwh
     });
   });
 
+  it('begins no other play while that run is still at work', async () => {
+    const plan = planOf('mesh deploy a.yml', [[wait('gate')], [`touch '${at('second')}'`]], null);
+    const connection = connectLocal('docker41', home);
+    let resume: () => void = () => undefined;
+    const asleep = new Promise<void>((resolve) => {
+      resume = resolve;
+    });
+    const reconnect = async () => {
+      await asleep;
+      return connectLocal('docker41', home);
+    };
+    const running = runPlan(inputOf('run-a', plan, connection, { reconnect }));
+    await vi.waitFor(() => expect(existsSync(at('state/last-run'))).toBe(true), { timeout: 20_000 });
+    connection.cut();
+    writeFileSync(at('gate'), '');
+    await lockGone();
+    const others = planOf('mesh deploy other.yml', [[wait('other-gate')]], lastRun());
+    const other = runPlan(inputOf('run-b', others, connectLocal('docker41', home)));
+    await vi.waitFor(() => expect(lastRun()).toMatch(/^run-b /), { timeout: 20_000 });
+    resume();
+    const outcome = (await running).get('docker41');
+    writeFileSync(at('other-gate'), '');
+    expect((await other).get('docker41')).toMatchObject({ state: 'done', changed: 1 });
+    expect(outcome).toMatchObject({ state: 'failed', changed: 1, left: 1 });
+    expect(outcome?.error?.message).toMatch(/^another run is changing this host \(run-b@laptop, since /);
+    expect(existsSync(at('second'))).toBe(false);
+  });
+
   it('goes on where only its own programs have run meanwhile, whoever was there before it', async () => {
     const before = planOf('mesh deploy old.yml', [['true']], null);
     await runPlan(inputOf('run-0', before, connectLocal('docker41', home)));
