@@ -158,7 +158,8 @@ const PHASES = lines(
 const EXPLAIN = lines(
   'explain() {',
   '  {',
-  '    tail -n 20 "$log"',
+  // A log that a full disk cut off has no end of line.
+  `    tail -n 20 "$log" | sed '$a\\'`,
   '    echo "$1; the whole log is $log"',
   '    if grep -q \'No space left on device\' "$log"; then',
   '      echo "cause: the disk is full ($(df -Ph "$tree" | awk \'NR == 2 { print $4 " left on " $6 }\')): make room, or name another builder with mesh_builder"',

@@ -44,6 +44,7 @@ export function installFiles({ name, version, files, list, before, downgrade }: 
     '    done',
     `    [ "$(rpm -q ${quote(name)} 2>/dev/null)" = "$was" ] || echo "$was is not back: install it by hand" >&2`,
     '  fi',
+    '  rm -f "$list.before" "$list.after"',
     '  exit 1',
     'fi',
     `now=$(rpm -q --qf '%{VERSION}' ${quote(name)})`,
