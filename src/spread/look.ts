@@ -48,7 +48,7 @@ async function readText(
   try {
     const outcome = await connection.exec(giveScript(path, 0));
     if (outcome.kind === 'exited' && outcome.code === 0) return outcome.stdout.toString('utf8');
-    return { why: `${path} on ${host} could not be read: ${saidBy(outcome)}` };
+    return { why: `what ${host} was to make for it is not there: ${saidBy(outcome)}` };
   } catch (error) {
     return { why: messageOf(error) };
   }
