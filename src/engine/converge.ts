@@ -15,11 +15,12 @@ import { exitCodeOf, summarize, summarizeUnplanned } from './finish.js';
 import { gather } from './gather.js';
 import { readLaptopFiles } from './laptop-files.js';
 import { meetAll } from './meet.js';
-import type { DefinedResource } from './planner.js';
 import { lockAfterBuilds } from './open-vswitch.js';
-import { foreseeInterests, hostsOf, type PrepareInput, prepare } from './prepare.js';
+import type { DefinedResource } from './planner.js';
+import { type PrepareInput, prepare } from './prepare.js';
 import { purposeOf } from './purpose.js';
 import { type HostOutcome, runPlan } from './run.js';
+import { foreseeInterests, hostsOf } from './tasks.js';
 import { countChanges, type Plan } from './types.js';
 import { resolveUnderlays } from './underlay.js';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type Met, type MeetContext, meetAll, meetOthers } from '../../src/engine/meet.js';
+import { type MeetContext, type Met, meetAll, meetOthers } from '../../src/engine/meet.js';
 import type { EventBody } from '../../src/events/types.js';
 import { mergeInterests } from '../../src/facts/interests.js';
 import type { MeshOnHost } from '../../src/facts/types.js';

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { foreseeInterests, hostsOf, type PrepareInput, prepare } from '../../src/engine/prepare.js';
+import { type PrepareInput, prepare } from '../../src/engine/prepare.js';
+import { foreseeInterests, hostsOf } from '../../src/engine/tasks.js';
 import { InputError } from '../../src/errors.js';
 import type { HostFacts } from '../../src/facts/types.js';
 import { EMPTY_LOCK } from '../../src/inventory/lock.js';
