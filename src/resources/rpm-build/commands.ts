@@ -115,7 +115,7 @@ export function compile(one: Recipe): string {
     `    rpmbuild -bb ${quoteAll(one.options)} ${define('_topdir', '$tree')} ${define('_tmppath', '$tree/tmp')} ${define('_smp_mflags', '-j$cores')} "$tree/SPECS/openvswitch.spec"`,
     ') >"$log" 2>&1 </dev/null &',
     'build=$!',
-    `trap 'kill "$build" 2>/dev/null; explain "it took longer than this step may"; chmod 0700 ${MESH_HOME}; exit 124' TERM`,
+    `trap 'kill "$build" 2>/dev/null; explain "the build was ended from outside, by the time limit of this step or because the host goes down"; chmod 0700 ${MESH_HOME}; exit 124' TERM`,
     "said='' now=''",
     'while kill -0 "$build" 2>/dev/null; do',
     '  phase',
