@@ -10,7 +10,7 @@ import { isObject, mergePatch, mergeText } from './docker-daemon/merge.js';
 import { bridgeNetwork, networkDifferences, wantedNetwork, wrongSetting } from './docker-daemon/network.js';
 import { markPending, RESTART_PENDING, RESTART_SECONDS, restartDocker, returnDocker } from './docker-daemon/restart.js';
 import { setFile, textFile } from './facts-edit-host.js';
-import { type FormerFile, keepCopy, putBack, toFormer } from './former-file.js';
+import { asPlanned, type FormerFile, keepCopy, putBack, toFormer } from './former-file.js';
 import { absolutePath, need, recording, sides, unitName } from './params.js';
 import { former, newRecords, recordKey, withRecords } from './records.js';
 import { lines, parentsOf, writeFile } from './shell.js';
@@ -175,6 +175,7 @@ function write(
   return {
     sentence: `${now.kind === 'absent' ? `create ${path} with` : `set in ${path}:`} ${names}`,
     command: lines(
+      asPlanned(path, now, textFile(text, mode, owner, group), records),
       params.restart && markPending,
       keepCopy(path, was),
       writeFile({ path, content: text, mode, ...owned }),
@@ -255,7 +256,7 @@ function goBack(params: DockerDaemonParams, facts: HostFacts, seen: Seen): Diff 
         : was.file.kind === 'absent'
           ? `remove ${path}`
           : `put ${path} back as it was`,
-      command: putBack(path, was.file),
+      command: lines(asPlanned(path, seen.file, was.file), putBack(path, was.file)),
       undo: { command: putBack(path, now) },
       effect: (facts) => afterReturn(facts, params, was, false),
     };
@@ -278,7 +279,10 @@ function goBack(params: DockerDaemonParams, facts: HostFacts, seen: Seen): Diff 
   };
   const change: Change = {
     sentence: `put dockerd’s settings and ${bridge} back as they were${start ? ', and restart dockerd' : ''}`,
-    command: returnDocker({ service, bridge, path, file: was.file, former: was.bridge, expected, start }),
+    command: lines(
+      asPlanned(path, seen.file, was.file),
+      returnDocker({ service, bridge, path, file: was.file, former: was.bridge, expected, start }),
+    ),
     undo: { command: returnDocker(undo) },
     ...sides(
       seen.file.kind === 'file' ? (seen.file.content ?? undefined) : undefined,

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { FileFact, HostFacts } from '../facts/types.js';
 import { quote } from '../quote.js';
 import { setFile } from './facts-edit-host.js';
-import { keepCopy, putBack, shown, toFormer } from './former-file.js';
+import { asPlanned, keepCopy, putBack, shown, toFormer } from './former-file.js';
 import { absolutePath, recording, sides } from './params.js';
 import { newRecords, recordKey, withRecords } from './records.js';
 import { lines, MESH_HOME, ownership } from './shell.js';
@@ -41,6 +41,7 @@ export function copyFrom({ path, from, mode, owner, group }: Wanted, facts: Host
   const incoming = `${INCOMING}/${from.sha256}`;
   const source = 'host' in from ? { host: from.host, path: from.path } : { laptop: from.laptop };
   const directory = path.slice(0, path.lastIndexOf('/')) || '/';
+  const copied = { kind: 'file', mode, owner, group, size: 0, sha256: from.sha256, content: null } as const;
   const change: Change = {
     sentence: `${now.kind === 'absent' ? 'copy' : 'replace'} ${path} from ${'host' in from ? from.host : 'this machine'}`,
     needs: [{ path: incoming, sha256: from.sha256, from: source }],
@@ -48,6 +49,7 @@ export function copyFrom({ path, from, mode, owner, group }: Wanted, facts: Host
       // The second time, it is in its place already.
       `if [ ! -e ${incoming} ] && [ "$(sha256sum <${quote(path)} | cut -d' ' -f1)" = ${from.sha256} ]; then exit 0; fi`,
       `echo ${quote(`${from.sha256}  ${incoming}`)} | sha256sum -c --status - || { echo ${quote(`${incoming} is not the file that was to come`)}; exit 1; }`,
+      asPlanned(path, now, copied, records),
       before && keepCopy(path, before),
       `umask 022\nmkdir -p ${quote(directory)}`,
       `new=$(mktemp ${quote(`${directory === '/' ? '' : directory}/.mesh.XXXXXX`)})`,
@@ -64,11 +66,7 @@ export function copyFrom({ path, from, mode, owner, group }: Wanted, facts: Host
     undo: before ? { command: putBack(path, before) } : { impossible: `what was at ${path} is not known` },
     ...sides(shown(now), `(sha256 ${from.sha256})`),
     ...recording(records),
-    effect: (seen) =>
-      withRecords(
-        setFile(seen, path, { kind: 'file', mode, owner, group, size: 0, sha256: from.sha256, content: null }),
-        records,
-      ),
+    effect: (seen) => withRecords(setFile(seen, path, copied), records),
   };
   return { kind: 'changes', changes: [change] };
 }

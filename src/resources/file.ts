@@ -4,6 +4,7 @@ import { quote } from '../quote.js';
 import { setFile, sha256, textFile } from './facts-edit-host.js';
 import { copyFrom, fileSource } from './file-from.js';
 import {
+  asPlanned,
   formerFile,
   isAsBefore,
   keepCopy,
@@ -98,6 +99,7 @@ function present(params: FileParams, facts: HostFacts, now: FileFact): Diff {
     command: sameText
       ? access(path, mode, owner, group)
       : lines(
+          asPlanned(path, now, textFile(content, mode, owner, group), records),
           before && keepCopy(path, before),
           writeFile({ path, content, mode, ...(plainOwner ? {} : { owner, group }) }),
         ),
@@ -157,7 +159,11 @@ function absent(path: string, facts: HostFacts, now: FileFact): Diff {
   const records = before ? newRecords(facts, { key: recordKey('file', path), value: before }) : [];
   const change: Change = {
     sentence: `remove ${path}`,
-    command: lines(before && keepCopy(path, before), `rm -f ${quote(path)}`),
+    command: lines(
+      asPlanned(path, now, { kind: 'absent' }, records),
+      before && keepCopy(path, before),
+      `rm -f ${quote(path)}`,
+    ),
     undo: before ? { command: putBack(path, before) } : { impossible: `what was at ${path} is not known` },
     ...sides(shown(now), undefined),
     ...recording(records),
@@ -191,7 +197,7 @@ function goBack(path: string, facts: HostFacts, now: FileFact): Diff {
   }
   const change: Change = {
     sentence: was.kind === 'absent' ? `remove ${path}, which mesh made` : `put ${path} back as it was`,
-    command: putBack(path, was),
+    command: now.kind === 'directory' ? putBack(path, was) : lines(asPlanned(path, now, was), putBack(path, was)),
     undo: present ? { command: putBack(path, present) } : { impossible: `what is at ${path} is not known` },
     ...sides(shown(now), was.kind === 'file' ? was.content : undefined),
     effect: (seen) => withFormer(seen, path, was),

@@ -1,8 +1,10 @@
 import * as z from 'zod';
 import type { FileFact, HostFacts } from '../facts/types.js';
 import { quote } from '../quote.js';
-import { setFile, textFile } from './facts-edit-host.js';
+import { setFile, sha256, textFile } from './facts-edit-host.js';
+import { RECORDS } from './records.js';
 import { lines, MESH_HOME, ownership, parentsOf, writeFile } from './shell.js';
+import type { FormerRecord } from './types.js';
 
 /** What was at a path before mesh: the whole of it, so that the very same bytes can be put back. */
 export const formerFile = z.discriminatedUnion('kind', [
@@ -58,6 +60,41 @@ export function keepCopy(path: string, was: FormerFile): string | undefined {
   return lines(
     `mkdir -p -m 0700 ${COPIES}`,
     `[ -e ${copy} ] || { cp ${quote(path)} ${copy}.new && { sync ${copy}.new 2>/dev/null || sync; } && mv ${copy}.new ${copy}; }`,
+  );
+}
+
+/** What a file is, as far as a plan has to find it again: its sha256, or `absent`. */
+function mark(file: FileFact | FormerFile): string {
+  if (file.kind === 'file') return 'sha256' in file ? file.sha256 : sha256(file.content);
+  return file.kind === 'copy' ? file.sha256 : file.kind;
+}
+
+/**
+ * Shell text that comes before a file is written: it fails where the file is neither what the plan saw nor already what
+ * the step makes of it, so that nobody's edit is lost. What the step noted as former is forgotten then. A file that was
+ * not there and came with a package is no edit.
+ */
+export function asPlanned(
+  path: string,
+  now: FileFact,
+  then: FileFact | FormerFile,
+  records: readonly FormerRecord[] = [],
+): string {
+  const at = quote(path);
+  const notes = records.map(({ key }) => quote(`${RECORDS}/${key}`));
+  const packaged = `dpkg -S ${at} >/dev/null 2>&1 || rpm -qf ${at} >/dev/null 2>&1`;
+  return lines(
+    `seen=absent; if [ -e ${at} ] || [ -L ${at} ]; then seen=$(sha256sum 2>/dev/null <${at} || echo other); fi`,
+    'case ${seen%% *} in',
+    `${[...new Set([mark(now), mark(then)])].join(' | ')}) ;;`,
+    '*)',
+    `  ${now.kind === 'absent' ? `${packaged} || ` : ''}{`,
+    `    echo ${quote(`${path} was changed after the plan was made, and is left as it is: run the same command again for a new plan`)} >&2`,
+    notes.length > 0 && `    rm -f ${notes.join(' ')}`,
+    '    exit 1',
+    '  }',
+    '  ;;',
+    'esac',
   );
 }
 

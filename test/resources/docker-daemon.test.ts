@@ -35,7 +35,18 @@ describe('docker_daemon', () => {
       'restart dockerd (address 172.17.41.1, containers in 172.17.41.0/24, MTU 1462)',
     ]);
     expect(changes[0]?.command).toMatchInlineSnapshot(`
-      "mkdir -p -m 0700 /var/lib/mesh /var/lib/mesh/pending
+      "seen=absent; if [ -e /etc/docker/daemon.json ] || [ -L /etc/docker/daemon.json ]; then seen=$(sha256sum 2>/dev/null </etc/docker/daemon.json || echo other); fi
+      case \${seen%% *} in
+      absent | b332a0f54a8095ab3c09864fbc76b24d032ec35f8a5b2deddf54a30fe456ef38) ;;
+      *)
+        dpkg -S /etc/docker/daemon.json >/dev/null 2>&1 || rpm -qf /etc/docker/daemon.json >/dev/null 2>&1 || {
+          echo '/etc/docker/daemon.json was changed after the plan was made, and is left as it is: run the same command again for a new plan' >&2
+          rm -f /var/lib/mesh/record/docker_daemon/etc%2Fdocker%2Fdaemon.json /var/lib/mesh/record/docker_setting/etc%2Fdocker%2Fdaemon.json%2Fbip /var/lib/mesh/record/docker_setting/etc%2Fdocker%2Fdaemon.json%2Ffixed-cidr /var/lib/mesh/record/docker_setting/etc%2Fdocker%2Fdaemon.json%2Fmtu
+          exit 1
+        }
+        ;;
+      esac
+      mkdir -p -m 0700 /var/lib/mesh /var/lib/mesh/pending
       [ -e /var/lib/mesh/pending/docker ] || : >/var/lib/mesh/pending/docker
       umask 022
       mkdir -p /etc/docker
@@ -342,7 +353,9 @@ describe('docker_daemon former', () => {
   it('puts only the file back where Docker is gone', () => {
     const host = editDocker(deployed(), (docker) => ({ ...docker, installed: false, running: false }));
     const diff = plan(dockerDaemon, { state: 'former' }, host);
-    expect(changesOf(diff).map((change) => change.command)).toEqual(['rm -f /etc/docker/daemon.json']);
+    expect(changesOf(diff).map((change) => change.command)).toEqual([
+      expect.stringMatching(/^esac\nrm -f \/etc\/docker\/daemon.json$/m),
+    ]);
     expect(changesOf(plan(dockerDaemon, { state: 'former' }, applied(diff, host)))).toEqual([]);
   });
 });

@@ -2,8 +2,11 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, 
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { FileFact } from '../../src/facts/types.js';
+import { quote } from '../../src/quote.js';
+import { textFile } from '../../src/resources/facts-edit-host.js';
 import { file } from '../../src/resources/file.js';
-import { putBack } from '../../src/resources/former-file.js';
+import { asPlanned, putBack } from '../../src/resources/former-file.js';
 import { writeFile } from '../../src/resources/shell.js';
 import { applied, changesOf, complaints, hostFacts, plan, shellTexts, unknown } from './facts.js';
 import { absent, folder, inTemporaryDirectory, runStep, withFiles } from './hosts.js';
@@ -17,7 +20,18 @@ describe('file', () => {
     const [change] = changesOf(plan(file, { path: '/etc/motd', content: 'hello\n', mode: '0600' }, facts));
     expect(change?.sentence).toBe('create /etc/motd');
     expect(change?.command).toMatchInlineSnapshot(`
-      "umask 022
+      "seen=absent; if [ -e /etc/motd ] || [ -L /etc/motd ]; then seen=$(sha256sum 2>/dev/null </etc/motd || echo other); fi
+      case \${seen%% *} in
+      absent | 5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03) ;;
+      *)
+        dpkg -S /etc/motd >/dev/null 2>&1 || rpm -qf /etc/motd >/dev/null 2>&1 || {
+          echo '/etc/motd was changed after the plan was made, and is left as it is: run the same command again for a new plan' >&2
+          rm -f /var/lib/mesh/record/file/etc%2Fmotd
+          exit 1
+        }
+        ;;
+      esac
+      umask 022
       mkdir -p /etc
       new=$(mktemp /etc/.mesh.XXXXXX)
       trap 'rm -f "$new"' EXIT
@@ -36,7 +50,7 @@ describe('file', () => {
     const diff = plan(file, { path: '/opt/a/b/conf', content: 'x' }, facts);
     expect(changesOf(diff)[0]?.records?.[0]?.value).toEqual({ kind: 'absent', made: ['/opt/a/b', '/opt/a'] });
     const back = plan(file, { path: '/opt/a/b/conf', state: 'former' }, applied(diff, facts));
-    expect(changesOf(back)[0]?.command).toBe(
+    expect(changesOf(back)[0]?.command).toContain(
       'rm -f /opt/a/b/conf\nrmdir /opt/a/b 2>/dev/null || :\nrmdir /opt/a 2>/dev/null || :',
     );
   });
@@ -111,6 +125,50 @@ describe('file', () => {
   it('without a record goes back to nothing', () => {
     const facts = withFiles(hostFacts(), { '/etc/x': 'theirs' });
     expect(changesOf(plan(file, { path: '/etc/x', state: 'former' }, facts))).toEqual([]);
+  });
+});
+
+describe('a file that changed between plan and step', () => {
+  const seen = (content: string): FileFact => textFile(content, '0644');
+  const attempt = (planned: FileFact, there: string | undefined) =>
+    inTemporaryDirectory((directory) => {
+      const path = join(directory, "it's");
+      const note = join(directory, 'note');
+      writeFileSync(note, 'null');
+      if (there !== undefined) writeFileSync(path, there);
+      const check = asPlanned(path, planned, seen('new'), [{ key: 'file/note', value: null }]);
+      const own = check.replaceAll('/var/lib/mesh/record/file/note', note);
+      const { code, output } = runStep(`${own}\nprintf new >${quote(path)}`);
+      return { code, output, text: readFileSync(path, 'utf8'), noted: existsSync(note) };
+    });
+
+  it.each([
+    [seen('old'), 'old'],
+    [seen('old'), 'new'],
+    [absent, undefined],
+    [absent, 'new'],
+  ])('is written where it is what the plan saw, or already what it shall be', (planned, there) => {
+    expect(attempt(planned, there)).toEqual({ code: 0, output: '', text: 'new', noted: true });
+  });
+
+  it.each([
+    [seen('old'), 'edited'],
+    [absent, 'somebody made it'],
+  ])('is left as it is, and its former value is not noted', (planned, there) => {
+    expect(attempt(planned, there)).toMatchObject({ code: 1, text: there, noted: false });
+    expect(attempt(planned, there).output).toContain('was changed after the plan was made');
+  });
+
+  it.each([
+    ['written', { content: 'b' }],
+    ['removed', { state: 'absent' }],
+  ])('is looked at before it is %s', (_, task) => {
+    const facts = withFiles(hostFacts(), { '/etc/x': 'a' });
+    const diff = plan(file, { path: '/etc/x', ...task }, facts);
+    expect(changesOf(diff)[0]?.command).toMatch(/^seen=absent; /);
+    const after = applied(diff, facts);
+    const [back] = changesOf(plan(file, { path: '/etc/x', state: 'former' }, after));
+    expect(back?.command).toMatch(/^seen=absent; /);
   });
 });
 
