@@ -5,7 +5,8 @@ import { listName, rpmRemove } from './package/commands.js';
 import { knownPackages } from './package/known.js';
 import { absolutePath, need, recording } from './params.js';
 import { former, newRecords, recordKey, withRecords } from './records.js';
-import { installFiles, restartMeasured, startVerified } from './rpm-install/commands.js';
+import { installFiles, restartMeasured, startVerified, stopped } from './rpm-install/commands.js';
+import { lines } from './shell.js';
 import { type Change, type Diff, type FileNeed, nothing, type Resource } from './types.js';
 
 const rpmFile = z.strictObject({
@@ -153,7 +154,7 @@ function running(facts: HostFacts, service: string, version: string): HostFacts 
   return { ...seen, openvswitch: { known: true, value } };
 }
 
-function goBack({ name }: RpmInstallParams, facts: HostFacts, there: string | null): Diff {
+function goBack({ name, service }: RpmInstallParams, facts: HostFacts, there: string | null): Diff {
   const recorded = former(facts, recordKey('package', name), record);
   if (recorded.kind === 'unknown') return recorded.diff;
   if (recorded.kind === 'none' || there === null || recorded.value.installed === there) return nothing;
@@ -164,7 +165,7 @@ function goBack({ name }: RpmInstallParams, facts: HostFacts, there: string | nu
   }
   const change: Change = {
     sentence: `remove ${name}, which mesh installed, and what came with it`,
-    command: rpmRemove({ names: [name], lists: [list], keep: [] }),
+    command: lines(stopped(service), rpmRemove({ names: [name], lists: [list], keep: [] }), 'systemctl daemon-reload'),
     undo: { impossible: 'the next deploy installs it again' },
     before: `${name} ${there}`,
     timeoutSeconds: INSTALL_SECONDS,

@@ -122,6 +122,16 @@ export function startVerified(service: string, version: string): string {
   );
 }
 
+/** Stops the daemons before their package goes: not every package's own scripts do, and they would run on without files. */
+export function stopped(service: string): string {
+  return lines(
+    `systemctl disable ${quote(service)} 2>/dev/null || :`,
+    `for unit in ${quote(service)} ovs-vswitchd ovsdb-server; do`,
+    '  if systemctl is-active --quiet "$unit"; then systemctl stop "$unit"; fi',
+    'done',
+  );
+}
+
 /**
  * Restarts into another version. What stands still is measured from this host: the longest pause between answers of a peer
  * across the mesh, ten packets a second; without a peer, the time until the daemon answers again.
