@@ -83,11 +83,17 @@ ip -n "$1" link delete "$2" 2>/dev/null
 ip -n "$1" link delete "$3" 2>/dev/null
 [ ! -e "/run/netns/$4" ] || ip netns delete "$4"
 rm -rf "/run/systemd/nspawn/propagate/$5" "/run/systemd/nspawn/unix-export/$5"
-rmdir "$6" 2>/dev/null
-find /sys/fs/cgroup -depth -type d -path "*/$5*" -exec rmdir {} + 2>/dev/null
+# A group is busy until what was killed in it has been reaped.
+tries=0
+while [ "$tries" -lt 100 ]; do
+  find /sys/fs/cgroup -depth -type d -path "*/$5*" -exec rmdir {} + 2>/dev/null
+  [ -n "$(find /sys/fs/cgroup -type d -path "*/$5*" 2>/dev/null)" ] || exit 0
+  tries=$((tries + 1))
+  sleep 0.05
+done
 exit 0`;
   const args = [lab.laptop, host.wireLink, host.accessLink, host.netns, host.machine];
-  await run(['sh', '-c', script, 'sh', ...args, `/sys/fs/cgroup/${host.machine}`]);
+  await run(['sh', '-c', script, 'sh', ...args]);
 }
 
 /** The command line that runs a program inside of a host whose init is `pid`. */
