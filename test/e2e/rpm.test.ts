@@ -1,12 +1,13 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { parseEventLine } from '../../src/events/schema.js';
 import type { Event } from '../../src/events/types.js';
 import { type Lab, labDown, labUp } from '../../src/lab/index.js';
-import { shell } from './hosts.js';
+import { addressOf, pings, runContainers, shell } from './hosts.js';
 import { lastingFacts, mesh, startMesh } from './mesh.js';
 
 const name = `ovs-${process.pid}`;
@@ -194,3 +195,50 @@ function comparable(facts: unknown): unknown {
     }),
   );
 }
+
+describe('the two hosts that were once set up by hand', () => {
+  const [first, second] = ['docker41', 'docker42'] as const;
+
+  it('get by mesh all that the procedure did, with its pings and its capture', async () => {
+    const former = await mesh('teardown', join(folder, 'file.yml'), '--yes');
+    expect(former.code, former.stdout + former.stderr).toBe(0);
+    const example = fileURLToPath(new URL('../../inventory/seed.yml', import.meta.url));
+    const { all } = parse(await readFile(example, 'utf8'), { schema: 'failsafe' });
+    const { ansible_user: _user, ...settings } = all.vars;
+    const file = await inventory('seed.yml', Object.keys(all.hosts), settings);
+    const { code, stdout, stderr } = await mesh('deploy', file, '--yes');
+    expect(code, stdout + stderr).toBe(0);
+    expect(stdout).toContain('Both pairs pass');
+
+    expect(await shell(lab, first, 'ip -4 -o address show dev docker0')).toContain('172.17.41.1/24');
+    expect(await shell(lab, second, 'ip -4 -o address show dev docker0')).toContain('172.17.42.1/24');
+    expect(await shell(lab, first, 'ip route show 172.17.0.0/16')).toContain('dev docker0');
+    expect(await shell(lab, first, 'ip -o link show dev br0')).toContain('master docker0');
+    expect(await shell(lab, first, 'ovs-vsctl get interface gre-docker42 type options:remote_ip')).toBe(
+      'gre\n"192.168.199.42"\n',
+    );
+
+    expect(await pings(lab, first, '172.17.42.1')).toBe(3);
+    expect(await pings(lab, second, '172.17.41.1')).toBe(3);
+    await Promise.all([first, second].map((host) => runContainers(lab, host, { java: '' })));
+    const [here, there] = await Promise.all([first, second].map((host) => addressOf(lab, host, 'java')));
+    expect([here, there]).toEqual(['172.17.41.2', '172.17.42.2']);
+    expect(await pings(lab, second, here ?? '', 3, 'java')).toBe(3);
+
+    // Inner frames on br0, GRE around them on the underlay, and none the other way round.
+    const wire = await lab.capture('proto gre');
+    const inside = shell(lab, first, 'timeout 20 tcpdump -i br0 -n -l -c 6 icmp or proto gre 2>/dev/null || :');
+    expect(await pings(lab, first, there ?? '', 20, 'java')).toBe(20);
+    const frames = await inside;
+    const packets = (await wire.stop()).join('\n');
+    expect(frames).toContain('172.17.41.2 > 172.17.42.2: ICMP echo request');
+    expect(frames).toContain('172.17.42.2 > 172.17.41.2: ICMP echo reply');
+    expect(frames).not.toContain('GRE');
+    expect(packets).toMatch(
+      /192\.168\.199\.41 > 192\.168\.199\.42: GREv0.*172\.17\.41\.2 > 172\.17\.42\.2: ICMP echo request/,
+    );
+    expect(packets).toMatch(
+      /192\.168\.199\.42 > 192\.168\.199\.41: GREv0.*172\.17\.42\.2 > 172\.17\.41\.2: ICMP echo reply/,
+    );
+  });
+});
