@@ -16,6 +16,7 @@ await build({
   target: 'node20.19',
   sourcemap: true,
   minifySyntax: true,
+  minifyWhitespace: true,
   // ssh2 finds its optional native parts by __dirname and is CommonJS throughout: it stays a dependency.
   external: ['ssh2'],
   define: { 'process.env.MESH_VERSION': JSON.stringify(version) },

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { FileFact, HostFacts } from '../facts/types.js';
 import { quote } from '../quote.js';
 import { setFile } from './facts-edit-host.js';
