@@ -39,6 +39,13 @@ async function onHost(host: string, command: string): Promise<string> {
   return (await lab.exec(host, ['sh', '-c', command])).stdout.trim();
 }
 
+/** Waits until the newest run on a host has been told to stop: a screen says so a moment before. */
+const toldToStop = (host: string) =>
+  onHost(
+    host,
+    'run=$(ls -1 /var/lib/mesh/runs | sort | tail -n 1); until [ -e "/var/lib/mesh/runs/$run/stop" ]; do sleep 0.05; done',
+  );
+
 const openGate = (host: string) => onHost(host, 'touch /tmp/mesh-gate');
 
 afterEach(async () => {
@@ -73,6 +80,7 @@ describe('Ctrl-C', () => {
     await run.said(/docker41: begun/);
     run.kill('SIGINT');
     await run.said(/Stopping/);
+    await toldToStop('docker41');
     await openGate('docker41');
     const { code, stdout } = await run.ended;
     expect(code).toBe(130);
@@ -89,7 +97,7 @@ describe('Ctrl-C', () => {
     await run.said(/docker41: begun/);
     run.kill('SIGINT');
     await run.said(/Stopping/);
-    await onHost('docker41', 'until ls /var/lib/mesh/runs/*/stop; do sleep 0.05; done');
+    await toldToStop('docker41');
     run.kill('SIGINT');
     const { code, stderr } = await run.ended;
     expect(code).toBe(130);
