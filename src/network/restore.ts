@@ -135,7 +135,8 @@ const FIREWALLS: readonly string[] = ['netfilter-persistent', 'nftables', 'iptab
 /**
  * The unit that runs the script after a boot and after a restart of Docker or Open vSwitch. PartOf= follows restarts;
  * WantedBy= brings it back after a stop and a start, which PartOf= alone does not (systemd.unit(5)). Whatever loads the host's
- * own firewall rules takes mesh's away with the old ones: the unit follows its restarts and reloads, too.
+ * own firewall rules takes mesh's away with the old ones: the unit follows its restarts and reloads, too. Without a start limit:
+ * five restarts of Docker within ten seconds would otherwise leave the host out of the mesh (systemd.unit(5)).
  */
 export function restoreUnit(services: readonly string[]): string {
   const units = services.map(unitOf).join(' ');
@@ -148,6 +149,7 @@ PartOf=${units}
 After=${firewalls}
 PartOf=${firewalls}
 ReloadPropagatedFrom=${firewalls}
+StartLimitIntervalSec=0
 
 [Service]
 Type=oneshot

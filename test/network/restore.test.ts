@@ -74,6 +74,7 @@ describe('restoreScript', () => {
 describe('restoreUnit', () => {
   it('follows restarts, and comes back after a stop and a start', () => {
     const unit = restoreUnit(['docker', 'openvswitch-switch']);
+    expect(unit).toMatch(/\[Unit\][^[]*\nStartLimitIntervalSec=0\n/);
     expect(unit).toContain('PartOf=docker.service openvswitch-switch.service\n');
     expect(unit).toMatch(/^After=.*\bnftables\.service/m);
     expect(unit).toMatch(/^PartOf=.*\bnetfilter-persistent\.service/m);
