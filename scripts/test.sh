@@ -1,6 +1,8 @@
 #!/bin/sh
-# Everything: pure functions, an in-process SSH server, and real lab hosts. `npm test -- unit` runs one layer.
+# Pure functions, an in-process SSH server, and real lab hosts. `npm test -- unit` runs one layer; virtual machines, `vm`, only
+# when they are asked for.
 . "$(dirname "$0")/prepare.sh"
+[ $# -gt 0 ] || set -- unit ssh lab
 
 if [ "$(id -u)" -ne 0 ] || [ "$(uname -s)" != Linux ]; then
   case ${1:-} in
