@@ -1,15 +1,13 @@
-import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { chown, mkdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { connect } from 'node:net';
-import { constants } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { makeHostKey } from './access.js';
 import type { HostPlaces, LabPlaces } from './names.js';
 import { allProcesses, killAll, namespaceInode, type Process } from './processes.js';
 import { writeFiles } from './root-files.js';
-import { cleanEnvironment, LabError, lastLines, type Result, type RunOptions, run, runDetached } from './run.js';
+import { LabError, lastLines, type Result, type RunOptions, run, runAttached, runDetached } from './run.js';
 import type { HostState } from './state.js';
 import { supervisorCommand } from './supervisor.js';
 import { hostFiles } from './units.js';
@@ -114,19 +112,7 @@ export async function execInHost(
 
 /** Runs a program inside of a host on this process' own stdin, stdout and stderr; its exit code, 128 + n for a signal n. */
 export async function execAttached(lab: LabPlaces, host: HostPlaces, argv: readonly string[]): Promise<number> {
-  const [program = '', ...rest] = insideHost(await initOf(lab, host), argv);
-  const env = { ...cleanEnvironment, ...(process.env.TERM ? { TERM: process.env.TERM } : {}) };
-  return new Promise((resolve, reject) => {
-    const child = spawn(program, rest, { cwd: '/', env, stdio: 'inherit' });
-    // The terminal sends Ctrl-C to the program as well: it decides what that means.
-    const stay = () => {};
-    process.on('SIGINT', stay);
-    child.once('error', reject);
-    child.once('close', (code, name) => {
-      process.off('SIGINT', stay);
-      resolve(code ?? 128 + (name ? constants.signals[name] : 0));
-    });
-  });
+  return runAttached(insideHost(await initOf(lab, host), argv));
 }
 
 async function initOf(lab: LabPlaces, host: HostPlaces): Promise<number> {

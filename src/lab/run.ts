@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { open } from 'node:fs/promises';
+import { constants } from 'node:os';
 
 /** What a program printed and how it ended. A program that a signal ended has the code 128 + 1, as nothing finer is needed here. */
 export interface Result {
@@ -120,4 +121,21 @@ function collect(onLine?: (line: string) => void): { add(chunk: Buffer): void; t
     },
     text: () => Buffer.concat(chunks).toString('utf8'),
   };
+}
+
+/** Runs a program on this process' own stdin, stdout and stderr; its exit code, 128 + n for a signal n. */
+export function runAttached(argv: readonly string[]): Promise<number> {
+  const [program = '', ...rest] = argv;
+  const env = { ...cleanEnvironment, ...(process.env.TERM ? { TERM: process.env.TERM } : {}) };
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, rest, { cwd: '/', env, stdio: 'inherit' });
+    // The terminal sends Ctrl-C to the program as well: it decides what that means.
+    const stay = () => {};
+    process.on('SIGINT', stay);
+    child.once('error', reject);
+    child.once('close', (code, name) => {
+      process.off('SIGINT', stay);
+      resolve(code ?? 128 + (name ? constants.signals[name] : 0));
+    });
+  });
 }

@@ -1,8 +1,6 @@
-import { spawn } from 'node:child_process';
-import { constants } from 'node:os';
 import { quoteAll } from '../quote.js';
 import type { HostPlaces, LabPlaces } from './names.js';
-import { cleanEnvironment, LabError, type Result, type RunOptions, run } from './run.js';
+import { LabError, type Result, type RunOptions, run, runAttached } from './run.js';
 
 /**
  * The command line that runs a program in a virtual machine as root. It goes by the lab's second network, which mesh does
@@ -49,18 +47,7 @@ export async function execInVm(
 export async function execAttachedInVm(lab: LabPlaces, host: HostPlaces, argv: readonly string[]): Promise<number> {
   if ((await runInVm(lab, host, ['true'])).code !== 0) throw silent(lab, host);
   const terminal = process.stdin.isTTY === true && process.stdout.isTTY === true;
-  const [program = '', ...rest] = vmShell(lab, host, argv, terminal);
-  const env = { ...cleanEnvironment, ...(process.env.TERM ? { TERM: process.env.TERM } : {}) };
-  return new Promise((resolve, reject) => {
-    const child = spawn(program, rest, { cwd: '/', env, stdio: 'inherit' });
-    const stay = () => {};
-    process.on('SIGINT', stay);
-    child.once('error', reject);
-    child.once('close', (code, name) => {
-      process.off('SIGINT', stay);
-      resolve(code ?? 128 + (name ? constants.signals[name] : 0));
-    });
-  });
+  return runAttached(vmShell(lab, host, argv, terminal));
 }
 
 function silent(lab: LabPlaces, host: HostPlaces): LabError {
